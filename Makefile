@@ -1,0 +1,64 @@
+# `make demo` and `make test` are all a new user needs; `make check` is what CI runs.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types layers migrations-check bench bench-deps format clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
+
+.venv/.created:
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+# torch goes first and alone: asked for by its exact version, pip takes a CPU build where one is at hand.
+.venv/.installed: .venv/.created pyproject.toml constraints.txt
+	$(PIP) "$$(grep '^torch==' constraints.txt)"
+	$(PIP) --editable .
+	@touch $@
+
+.venv/.tools: .venv/.installed
+	$(PIP) --editable '.[test,check]'
+	@touch $@
+
+demo: .venv/.installed  ## install, run the main job on the shipped example and show the clusters
+	@mkdir -p demo
+	@cd demo && ../$(BIN)/dedup run ../examples/questions.csv
+	@cd demo && ../$(BIN)/dedup clusters --limit 8
+	@echo "The report:    demo/reports (open the HTML file in a browser)"
+	@echo "The database:  demo/dedup.db (SQLite)"
+	@echo
+	@echo "Try next, in the folder demo (the command is $(abspath $(BIN))/dedup):"
+	@echo "  dedup query 'how can i undo my last git commit?'"
+	@echo "  dedup export clusters clusters.csv"
+	@echo "  dedup run YOUR-DUMP.csv --source yours"
+
+test: .venv/.tools  ## install what the tests need and run them
+	$(BIN)/python -m pytest -n 2 -q
+
+check: test lint types layers migrations-check  ## all that CI checks
+
+lint: .venv/.tools  ## style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/.tools  ## put the code in its format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+types: .venv/.tools  ## mypy, strict
+	$(BIN)/mypy
+
+layers: .venv/.tools  ## no room imports from one above it
+	$(BIN)/lint-imports
+
+migrations-check: .venv/.tools  ## the models and the migrations say the same, on both databases
+	$(BIN)/python -m pytest -q tests/store/test_migrations.py
+
+bench: .venv/.tools  ## measure (see benchmarks/README.md); takes minutes
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove what make made
+	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

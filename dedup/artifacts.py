@@ -1,0 +1,138 @@
+"""Folders that are either complete and unaltered, or not there: index generations and vector segments.
+
+An artifact is a folder of files and a ``manifest.json`` that names each file with its size and SHA-256, beside the
+facts its owner adds. It is written under a temporary name beside its final one, flushed to disk, and renamed into
+place: a kill at any instant leaves the old state or the new one. Nothing executable is ever read from one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from dedup.errors import ArtifactDamaged, DedupError
+
+MANIFEST = "manifest.json"
+_VERIFIED = ".verified"  # which files (size, mtime, inode) had the right SHA-256 when they were last read through
+_TEMPORARY = ".writing-"
+
+
+@contextmanager
+def writing(folder: Path, facts: dict[str, Any]) -> Iterator[Path]:
+    """Yield an empty folder to fill; on leaving it becomes ``folder``, with ``facts`` and its files in the manifest.
+
+    ``facts`` is read when the context ends, so that it may be completed inside. On an exception nothing is left.
+
+    Raises
+    ------
+    DedupError
+        Where the folder cannot be written to (permissions, disk full).
+    """
+    beside = folder.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        files = {file.name: _described(file) for file in sorted(beside.iterdir())}
+        (beside / MANIFEST).write_text(json.dumps({**facts, "files": files}, indent=2) + "\n", "utf-8")
+        for file in beside.iterdir():
+            flush(file)
+        flush(beside)
+        beside.rename(folder)
+        flush(folder.parent)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DedupError(
+            f"{folder} cannot be written: {reason}; free some space or choose a writable folder"
+        ) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a complete artifact whose files all have the size and SHA-256 it gives.
+
+    A file is read through again only if its size, time or inode changed since it was last found right.
+
+    Raises
+    ------
+    ArtifactDamaged
+        Naming the file that is missing, cut short or altered.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+        files: Mapping[str, Mapping[str, Any]] = manifest["files"]
+        expected = {name: (int(about["bytes"]), str(about["sha256"])) for name, about in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArtifactDamaged(
+            f"{folder / MANIFEST} is missing or not a manifest ({error}); {_remedy(folder)}"
+        ) from error
+    verified = _read_verified(folder)
+    found = {name: _verify(folder / name, *expected[name], verified.get(name)) for name in expected}
+    if found != verified:
+        _remember_verified(folder, found)
+    return manifest
+
+
+def flush(path: Path) -> None:
+    """Put a file or a folder's entries on disk, so that a power cut does not undo them."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _described(file: Path) -> dict[str, Any]:
+    return {"bytes": file.stat().st_size, "sha256": sha256(file)}
+
+
+def sha256(file: Path) -> str:
+    """Return a file's SHA-256, as 64 hexadecimal digits."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _verify(file: Path, size: int, digest: str, verified: list[int] | None) -> list[int]:
+    try:
+        status = file.stat()
+        if status.st_size != size:
+            raise ArtifactDamaged(
+                f"{file} has {status.st_size} bytes, its manifest says {size}; {_remedy(file.parent)}"
+            )
+        signature = [status.st_size, status.st_mtime_ns, status.st_ino]
+        if signature != verified and (found := sha256(file)) != digest:
+            raise ArtifactDamaged(
+                f"{file} has SHA-256 {found[:16]}…, its manifest says {digest[:16]}…; {_remedy(file.parent)}"
+            )
+    except OSError as error:
+        raise ArtifactDamaged(f"{file} cannot be read ({error.strerror}); {_remedy(file.parent)}") from error
+    return signature
+
+
+def _remedy(folder: Path) -> str:
+    return f"delete {folder} and run `dedup run` again to rebuild it"
+
+
+def _read_verified(folder: Path) -> dict[str, list[int]]:
+    try:
+        verified: dict[str, list[int]] = json.loads((folder / _VERIFIED).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return verified if isinstance(verified, dict) else {}
+
+
+def _remember_verified(folder: Path, found: dict[str, list[int]]) -> None:
+    beside = folder / f"{_VERIFIED}-{uuid.uuid4().hex}"
+    try:
+        beside.write_text(json.dumps(found), "utf-8")
+        beside.rename(folder / _VERIFIED)
+    except OSError:  # a read-only folder: the files are read through each time, nothing else changes
+        with suppress(OSError):  # a read-only file system refuses to unlink even what is not there
+            beside.unlink()

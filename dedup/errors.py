@@ -1,0 +1,88 @@
+"""What can go wrong, as one tree.
+
+::
+
+    DedupError                  everything below; the command line prints it as one line and exits with 1
+    ├── SettingsError           a setting has a value it cannot have
+    ├── DumpError               a dump cannot be read at all, or no further
+    │   └── RowError            one row is at fault, and ``--on-error stop`` was asked for
+    ├── EncoderError            an encoder cannot be loaded
+    │   └── TamperedWeights     a weight file's SHA-256 is not the published one
+    ├── ClassifierError         no usable classifier for this encoder and metric
+    ├── ArtifactDamaged         a stored folder's file is missing, cut short or has the wrong SHA-256
+    ├── GenerationError         an index generation is refused, by name
+    │   ├── NoGeneration        nothing has been built yet
+    │   ├── GenerationMismatch  it holds another encoder's, metric's or normaliser's vectors
+    │   └── RecallBelowFloor    approximate search could not be tuned up to the recall floor
+    └── StoreError              the database cannot be reached or used
+        ├── SchemaMismatch      its schema is older or newer than this program's
+        └── UnknownQuestion     an id that no recorded question has
+
+Every message says what was found, what was expected and what to do.
+"""
+
+
+class DedupError(Exception):
+    """The base of every error a user can cause or mend."""
+
+
+class SettingsError(DedupError):
+    """A setting has a value it cannot have."""
+
+
+class DumpError(DedupError):
+    """A dump cannot be read at all, or no further."""
+
+
+class RowError(DumpError):
+    """One row of a dump is at fault, and the caller asked to stop at the first."""
+
+
+class EncoderError(DedupError):
+    """An encoder cannot be loaded."""
+
+
+class TamperedWeights(EncoderError):
+    """A weight file is not the one that was published."""
+
+    def __init__(self, file: str, found: str, expected: str) -> None:
+        super().__init__(
+            f"{file} has SHA-256 {found[:16]}…, the published weights have {expected[:16]}…; "
+            "reinstall the package that carries it"
+        )
+
+
+class ClassifierError(DedupError):
+    """There is no usable classifier for this encoder and metric."""
+
+
+class ArtifactDamaged(DedupError):
+    """A stored folder (an index generation, a segment of vectors) has a file missing, cut short or altered."""
+
+
+class GenerationError(DedupError):
+    """An index generation is refused."""
+
+
+class NoGeneration(GenerationError):
+    """Nothing has been built yet."""
+
+
+class GenerationMismatch(GenerationError):
+    """A generation holds other vectors than the ones asked for."""
+
+
+class RecallBelowFloor(GenerationError):
+    """Approximate search could not be tuned up to the recall floor."""
+
+
+class StoreError(DedupError):
+    """The database cannot be reached or used."""
+
+
+class SchemaMismatch(StoreError):
+    """The database's schema is not the one this program works with."""
+
+
+class UnknownQuestion(StoreError):
+    """No recorded question has this id."""

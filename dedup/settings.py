@@ -1,0 +1,207 @@
+"""One frozen `Settings`, read once at the edge: built-in defaults < dedup.toml < DEDUP_* environment < flags."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from dedup.errors import SettingsError
+from dedup.questions import DEFAULT_SOURCE, Metric
+
+CONFIG_FILE = "dedup.toml"
+ENVIRONMENT_PREFIX = "DEDUP_"
+
+
+class IndexKind(StrEnum):
+    """How the vectors are searched: every one of them, or the cells nearest to the query."""
+
+    AUTO = "auto"
+    FLAT = "flat"
+    IVF = "ivf"
+
+
+def _setting(default: Any, about: str, parse: Callable[[Any], Any]) -> Any:
+    return field(default=default, metadata={"about": about, "parse": parse})
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a text")
+    return value
+
+
+def _path(value: Any) -> Path:
+    return Path(_text(str(value) if isinstance(value, Path) else value))
+
+
+def _one_of(kind: type[StrEnum]) -> Callable[[Any], StrEnum]:
+    def parse(value: Any) -> StrEnum:
+        try:
+            return kind(str(value).strip().lower())
+        except ValueError:
+            raise ValueError(" or ".join(kind)) from None
+
+    return parse
+
+
+def _between(low: float, high: float) -> Callable[[Any], float]:
+    def parse(value: Any) -> float:
+        expected = f"a number from {low:g} to {high:g}"
+        if isinstance(value, bool):
+            raise ValueError(expected)
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(expected) from None
+        if not low <= number <= high:
+            raise ValueError(expected)
+        return number
+
+    return parse
+
+
+def _at_least(low: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        expected = f"a whole number of at least {low}"
+        if isinstance(value, float | bool):
+            raise ValueError(expected)
+        try:
+            number = int(value)
+        except (TypeError, ValueError):
+            raise ValueError(expected) from None
+        if number < low:
+            raise ValueError(expected)
+        return number
+
+    return parse
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a user can set, with its default; `load` reads it, `dedup config show` prints it."""
+
+    db: str = _setting("sqlite:///dedup.db", "the database, as a SQLAlchemy URL (SQLite or PostgreSQL)", _text)
+    indexes: Path = _setting(Path("indexes"), "the folder of vectors and index generations", _path)
+    reports: Path = _setting(Path("reports"), "the folder of the HTML reports and the rejects files", _path)
+    source: str = _setting(DEFAULT_SOURCE, "the site a dump comes from; ids are unique within it", _text)
+    encoder: str = _setting("all-MiniLM-L6-v2", "the encoder: a sentence-transformers model's name or folder", _text)
+    metric: Metric = _setting(Metric.EUCLIDEAN, "the distance: manhattan or euclidean", _one_of(Metric))
+    threshold: float = _setting(
+        0.5, "the match probability from which two questions are duplicates", _between(0.001, 0.999)
+    )
+    candidate_floor: float = _setting(
+        0.2, "the match probability from which a pair is a candidate and is recorded", _between(0.001, 0.999)
+    )
+    cluster_floor: float = _setting(
+        0.1, "no two questions of a cluster have a match probability under this", _between(0.001, 0.999)
+    )
+    index: IndexKind = _setting(
+        IndexKind.AUTO, "flat (exact), ivf (approximate, recall measured) or auto (by size)", _one_of(IndexKind)
+    )
+    recall_floor: float = _setting(0.99, "the recall under which an index is not published", _between(0.5, 1.0))
+    batch_size: int = _setting(64, "questions encoded at once", _at_least(1))
+    max_bytes: int = _setting(
+        0, "stop a dump after this many decompressed bytes; 0: far beyond the file's own size", _at_least(0)
+    )
+
+    def __post_init__(self) -> None:
+        if self.candidate_floor > self.threshold or self.cluster_floor > self.threshold:
+            raise SettingsError(
+                f"candidate_floor is {self.candidate_floor:g} and cluster_floor {self.cluster_floor:g}, the threshold "
+                f"{self.threshold:g}; neither floor may be above it: lower them with the threshold"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Settings, and for each name where its value came from."""
+
+    settings: Settings
+    origin: Mapping[str, str]
+
+
+SETTING_NAMES = tuple(f.name for f in fields(Settings))
+ABOUT = {f.name: str(f.metadata["about"]) for f in fields(Settings)}
+_PARSE: dict[str, Callable[[Any], Any]] = {f.name: f.metadata["parse"] for f in fields(Settings)}
+
+
+def load(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    config: Path | None = None,
+) -> Resolved:
+    """Resolve every setting.
+
+    Parameters
+    ----------
+    flags
+        What the command line gave, by setting name; None means "not given".
+    environment
+        Where DEDUP_* variables are looked up; the process's own by default.
+    config
+        A TOML file; by default dedup.toml of the current folder, where there is one.
+
+    Raises
+    ------
+    SettingsError
+        On an unknown name in the file, or a value that a setting cannot have; it says where the value came from.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    origin = dict.fromkeys(SETTING_NAMES, "default")
+    for given, where in _layers(flags or {}, environment, config):
+        for name, value in given.items():
+            values[name] = _checked(name, value, where(name))
+            origin[name] = where(name)
+    return Resolved(_with_floors_below(values, origin), origin)
+
+
+def _layers(
+    flags: Mapping[str, Any], environment: Mapping[str, str], config: Path | None
+) -> list[tuple[dict[str, Any], Callable[[str], str]]]:
+    file, from_file = _read_toml(config)
+    from_environment = {
+        name: value for name in SETTING_NAMES if (value := environment.get(ENVIRONMENT_PREFIX + name.upper()))
+    }
+    from_flags = {name: value for name, value in flags.items() if value is not None}
+    return [
+        (from_file, lambda _: str(file)),
+        (from_environment, lambda name: ENVIRONMENT_PREFIX + name.upper()),
+        (from_flags, lambda name: "--" + name.replace("_", "-")),
+    ]
+
+
+def _read_toml(config: Path | None) -> tuple[Path, dict[str, Any]]:
+    file = config or Path(CONFIG_FILE)
+    if config is None and not file.is_file():
+        return file, {}
+    try:
+        table = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read as TOML: {error}") from error
+    if unknown := sorted(set(table) - set(SETTING_NAMES)):
+        raise SettingsError(f"{file} sets {', '.join(unknown)}; the settings are {', '.join(SETTING_NAMES)}")
+    return file, table
+
+
+def _checked(name: str, value: Any, where: str) -> Any:
+    try:
+        return _PARSE[name](value)
+    except ValueError as error:
+        raise SettingsError(f"{name} is {value!r} (from {where}); expected {error}") from None
+
+
+def _with_floors_below(values: dict[str, Any], origin: dict[str, str]) -> Settings:
+    """Let a low threshold pull down the floors nobody set: `--threshold 0.05` alone has to work."""
+    threshold = values.get("threshold", Settings.__dataclass_fields__["threshold"].default)
+    for name in ("candidate_floor", "cluster_floor"):
+        if name not in values and Settings.__dataclass_fields__[name].default > threshold:
+            values[name] = threshold
+            origin[name] = f"threshold ({origin['threshold']})"
+    return Settings(**values)
