@@ -1,0 +1,119 @@
+"""Vectors kept on disk by (fingerprint, text key), so that the same text is never encoded twice.
+
+``FOLDER/FINGERPRINT/`` holds segments: artifacts of two arrays, ``keys.npy`` (n, S16, sorted) and ``vectors.npy``
+(n, d float32, memory-mapped when read). A segment is written once and never changed; a kill loses at most the one that
+was being written.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from dedup.artifacts import read_manifest, writing
+from dedup.encoders.protocol import Encoder
+from dedup.errors import ArtifactDamaged
+from dedup.progress import Advance, Progress
+from dedup.questions import Float32, Int64, Keys
+from dedup.text import key_array
+
+_CALL_TEXTS = 1024  # encoded between two signs of progress
+SEGMENT_TEXTS = 16_384
+"""How many texts are encoded before they are put on disk: what a kill can cost."""
+
+TextsOf = Callable[[Keys], Iterable[tuple[list[bytes], list[str]]]]
+"""Gives, in chunks, text keys and their normalised texts."""
+
+
+class VectorStore:
+    """The vectors of one encoder."""
+
+    def __init__(self, folder: Path, fingerprint: str, dimension: int) -> None:
+        self._folder = folder / fingerprint[:32]
+        self._facts = {"fingerprint": fingerprint, "dimension": dimension}
+        self._dimension = dimension
+        self._segments: list[Float32] = []
+        self._keys: list[Keys] = []
+        for path in sorted(self._folder.glob("segment-*")):
+            self._open(path)
+
+    def __len__(self) -> int:
+        return sum(len(keys) for keys in self._keys)
+
+    def _open(self, path: Path) -> None:
+        manifest = read_manifest(path)
+        keys = np.load(path / "keys.npy", allow_pickle=False)
+        vectors = np.load(path / "vectors.npy", mmap_mode="r", allow_pickle=False)
+        if manifest.get("fingerprint") != self._facts["fingerprint"] or vectors.shape != (len(keys), self._dimension):
+            raise ArtifactDamaged(f"{path} holds another encoder's vectors; delete it, its texts are encoded again")
+        self._keys.append(keys)
+        self._segments.append(vectors)
+
+    def append(self, keys: Keys, vectors: Float32) -> None:
+        """Keep ``vectors[i]`` as the vector of ``keys[i]``; they are on disk when this returns."""
+        order = np.argsort(keys, kind="stable")
+        path = self._folder / f"segment-{uuid.uuid4().hex}"
+        with writing(path, dict(self._facts)) as beside:
+            np.save(beside / "keys.npy", keys[order])
+            np.save(beside / "vectors.npy", np.ascontiguousarray(vectors[order], dtype=np.float32))
+        self._open(path)
+
+    def missing(self, keys: Keys) -> Keys:
+        """Return those of ``keys`` (distinct) that have no vector yet, in their order."""
+        if not self._keys or not len(keys):
+            return keys
+        absent: Keys = keys[~np.isin(keys, np.concatenate(self._keys))]
+        return absent
+
+    def gather(self, keys: Keys) -> Float32:
+        """Return the vectors of ``keys``: (n, dimension) float32, in their order.
+
+        Raises
+        ------
+        KeyError
+            If one has no vector; `missing` tells which.
+        """
+        gathered = np.empty((len(keys), self._dimension), dtype=np.float32)
+        absent = np.ones(len(keys), dtype=bool)
+        for stored, vectors in zip(self._keys, self._segments, strict=True):
+            wanted = np.flatnonzero(absent)
+            if not len(wanted):
+                break
+            row: Int64 = np.minimum(np.searchsorted(stored, keys[wanted]), len(stored) - 1).astype(np.int64)
+            here = stored[row] == keys[wanted]
+            gathered[wanted[here]] = vectors[row[here]]
+            absent[wanted[here]] = False
+        if absent.any():
+            raise KeyError(f"{int(absent.sum())} text keys have no vector")
+        return gathered
+
+
+def encode_missing(encoder: Encoder, store: VectorStore, keys: Keys, texts_of: TextsOf, progress: Progress) -> int:
+    """Encode the texts of those ``keys`` (distinct) that have no vector yet, and return how many they were.
+
+    Texts are put on disk in segments of `SEGMENT_TEXTS`: after a kill only the last one is encoded again.
+    """
+    missing = store.missing(keys)
+    with progress.stage("encode", "questions", total=len(missing)) as advance:
+        for start in range(0, len(missing), SEGMENT_TEXTS):
+            chunk_keys: list[bytes] = []
+            texts: list[str] = []
+            for some_keys, some_texts in texts_of(missing[start : start + SEGMENT_TEXTS]):
+                chunk_keys += some_keys
+                texts += some_texts
+            store.append(key_array(chunk_keys), _encode_by_length(encoder, texts, advance))
+    return len(missing)
+
+
+def _encode_by_length(encoder: Encoder, texts: list[str], advance: Advance) -> Float32:
+    """Encode the longest texts first, so that those of one batch are of one length and little is padded."""
+    vectors = np.empty((len(texts), encoder.dimension), dtype=np.float32)
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
+    for start in range(0, len(order), _CALL_TEXTS):
+        some = order[start : start + _CALL_TEXTS]
+        vectors[some] = encoder.encode([texts[i] for i in some])
+        advance(len(some))
+    return vectors

@@ -1,0 +1,19 @@
+"""Indexes: the vectors of a corpus, held so that the nearest of them are found fast, in L1 or in L2."""
+
+from dedup.index.build import FLAT_UP_TO, build_index, train_centroids
+from dedup.index.faiss_index import FaissIndex
+from dedup.index.generations import Generation, check_generation, load_generation, new_generation_name, save_generation
+from dedup.index.protocol import Index
+
+__all__ = [
+    "FLAT_UP_TO",
+    "FaissIndex",
+    "Generation",
+    "Index",
+    "build_index",
+    "check_generation",
+    "load_generation",
+    "new_generation_name",
+    "save_generation",
+    "train_centroids",
+]

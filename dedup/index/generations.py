@@ -1,0 +1,118 @@
+"""Index generations on disk: ``indexes/generation-…/`` with the index, the text keys of its rows and a manifest.
+
+The manifest says what the generation was made of (encoder fingerprint, metric, normaliser version), how many vectors it
+holds, how it was found to search (measured recall), and the SHA-256 of every file. Which generation is in service is
+recorded in SQL, not here. indexes/README.md describes the format for other readers.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dedup.artifacts import MANIFEST, read_manifest, writing
+from dedup.errors import ArtifactDamaged, GenerationMismatch, NoGeneration
+from dedup.index.faiss_index import FaissIndex
+from dedup.questions import Keys, Metric
+from dedup.text import NORMALISER_VERSION
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """An index and the text keys of its rows, ready to be searched."""
+
+    name: str
+    index: FaissIndex
+    keys: Keys  # (n,) S16, ascending; keys[row] is the text that row of the index stands for
+    manifest: Mapping[str, Any]
+
+
+def new_generation_name(now: datetime) -> str:
+    """Return a name that no other generation has, which sorts by the time it was begun."""
+    return f"generation-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+
+
+def save_generation(
+    folder: Path, name: str, index: FaissIndex, keys: Keys, *, fingerprint: str, encoder: str, pair_recall: float
+) -> Generation:
+    """Write a generation beside the others in ``folder``, complete or not at all."""
+    facts = {
+        "format": FORMAT,
+        "name": name,
+        "encoder": encoder,
+        "fingerprint": fingerprint,
+        "metric": str(index.metric),
+        "normaliser_version": NORMALISER_VERSION,
+        "kind": str(index.kind),
+        "vectors": len(index),
+        "dimension": index.dimension,
+        "cells": index.cells,
+        "probes": index.probes,
+        "recall": round(index.recall, 6),
+        "pair_recall": round(pair_recall, 6),
+    }
+    with writing(folder / name, facts) as beside:
+        index.save(beside / "index.faiss")
+        np.save(beside / "keys.npy", keys)
+    return Generation(name, index, keys, facts)
+
+
+def check_generation(folder: Path, name: str, *, fingerprint: str, encoder: str, metric: Metric) -> Mapping[str, Any]:
+    """Return a generation's manifest; refuse it, by name, if it is damaged or holds other vectors than asked for.
+
+    Raises
+    ------
+    NoGeneration
+        If its folder is not there.
+    ArtifactDamaged
+        If a file is missing, cut short or has the wrong SHA-256.
+    GenerationMismatch
+        If it was made by another encoder or normaliser, or for another metric.
+    """
+    path = folder / name
+    if not (path / MANIFEST).is_file():
+        raise NoGeneration(
+            f"the index generation {name} is not in {folder}; run `dedup run` to build one, "
+            "or set --indexes to the folder that has it"
+        )
+    manifest = read_manifest(path)
+    _refuse_others(name, manifest, fingerprint, encoder, metric)
+    return manifest
+
+
+def load_generation(folder: Path, name: str, *, fingerprint: str, encoder: str, metric: Metric) -> Generation:
+    """Read a generation, ready to be searched; refused as `check_generation` does."""
+    manifest = check_generation(folder, name, fingerprint=fingerprint, encoder=encoder, metric=metric)
+    path = folder / name
+    keys = np.load(path / "keys.npy", allow_pickle=False)
+    index = FaissIndex.load(path / "index.faiss", metric, float(manifest["recall"]))
+    if len(keys) != len(index):
+        raise ArtifactDamaged(f"{path} has {len(keys)} keys for {len(index)} vectors; run `dedup run` to rebuild it")
+    return Generation(name, index, keys, manifest)
+
+
+def _refuse_others(name: str, manifest: Mapping[str, Any], fingerprint: str, encoder: str, metric: Metric) -> None:
+    for what, found, expected in (
+        ("format", manifest.get("format"), FORMAT),
+        ("metric", manifest.get("metric"), str(metric)),
+        ("normaliser version", manifest.get("normaliser_version"), NORMALISER_VERSION),
+    ):
+        if found != expected:
+            raise GenerationMismatch(
+                f"generation {name} has the {what} {found}, asked for was {expected}; "
+                "run `dedup run` to build one that has it, or ask for what is there"
+            )
+    if manifest.get("fingerprint") != fingerprint:
+        raise GenerationMismatch(
+            f"generation {name} holds vectors of {manifest.get('encoder')} "
+            f"({str(manifest.get('fingerprint'))[:16]}), the encoder is {encoder} ({fingerprint[:16]}); "
+            "run `dedup run` to rebuild it"
+        )
