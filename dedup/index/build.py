@@ -73,7 +73,7 @@ def _tune(index: FaissIndex, vectors: Float32, recall_floor: float) -> None:
     exact = FaissIndex.flat(vectors, index.metric)
     tuning, held_out = chosen[0::2], chosen[1::2]
     truth = _others(exact, vectors, tuning)
-    index.probes = 1
+    index.probes = 1 if recall_floor < 1 else index.cells  # no sample shows that nothing at all is missed
     while index.probes < index.cells and _recall(_others(index, vectors, tuning), truth) < (1 + recall_floor) / 2:
         index.probes = min(2 * index.probes, index.cells)
     index.recall = _recall(_others(index, vectors, held_out), _others(exact, vectors, held_out))

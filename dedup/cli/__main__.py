@@ -1,0 +1,5 @@
+"""`python -m dedup.cli` is `dedup`."""
+
+from dedup.cli.main import main
+
+main()

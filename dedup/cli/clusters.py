@@ -1,0 +1,56 @@
+"""`dedup clusters`: the largest clusters, with their questions."""
+
+from __future__ import annotations
+
+import click
+
+from dedup.cli.options import json_option, setting_options
+from dedup.cli.output import print_json, printable
+from dedup.settings import Resolved
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many clusters.")
+@setting_options("db")
+@json_option
+def clusters(limit: int, resolved: Resolved, as_json: bool) -> None:
+    """Show the largest clusters: the canonical question first, then who asked the same."""
+    from dedup.store import Store
+
+    with Store.open(resolved.settings.db, create=False) as store:
+        found = [store.cluster(summary.id) for summary in store.largest_clusters(limit)]
+        several = len(store.sources()) > 1
+    if as_json:
+        print_json(
+            {
+                "clusters": [
+                    {
+                        "cluster": cluster.summary.id,
+                        "size": cluster.summary.size,
+                        "weakest_probability": cluster.summary.weakest_probability,
+                        "canonical": cluster.summary.canonical.id,
+                        "members": [
+                            {
+                                "id": member.question.id,
+                                **({"source": member.question.source} if several else {}),
+                                "text": member.question.text,
+                                "probability": member.probability,
+                            }
+                            for member in cluster.members
+                        ],
+                    }
+                    for cluster in found
+                ]
+            }
+        )
+        return
+    if not found:
+        click.echo("No two questions ask the same thing.")
+    for cluster in found:
+        summary = cluster.summary
+        click.echo(f"Cluster {summary.id}: {summary.size} questions, weakest link {summary.weakest_probability:.0%}")
+        for member in cluster.members:
+            mark = "keep" if member.question.number == summary.canonical.number else f"{member.probability:.0%}"
+            site = f"{printable(member.question.source)}/" if several else ""
+            click.echo(f"  {mark:>5}  {site}{printable(member.question.id)}  {printable(member.question.text)}")
+        click.echo()

@@ -1,0 +1,100 @@
+"""`dedup explain`: why two questions are duplicates, or are not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dedup.cli.options import json_option, setting_options, settings_in_service
+from dedup.cli.output import print_json, printable
+from dedup.settings import Resolved
+
+if TYPE_CHECKING:
+    from dedup.queries import Explanation
+    from dedup.store import QuestionRecord
+
+
+@click.command()
+@click.argument("left", metavar="ID_OR_TEXT")
+@click.argument("right", metavar="ID_OR_TEXT")
+@click.option("--source", help="The source the ids belong to. [any]")
+@setting_options("db", "indexes", "encoder", "metric", "threshold")
+@json_option
+def explain(left: str, right: str, source: str | None, resolved: Resolved, as_json: bool) -> None:
+    """Show how far two questions are apart, how probably they are duplicates, and what joins them.
+
+    Each is the id of a recorded question, or a text.
+    """
+    from dedup.queries import explain as explain_pair
+    from dedup.store import Store
+
+    with Store.open(resolved.settings.db, create=False) as store:
+        explanation = explain_pair(store, settings_in_service(store, resolved), left, right, source)
+    if as_json:
+        print_json(_as_json(explanation))
+    else:
+        _print(explanation)
+
+
+def _as_json(explanation: Explanation) -> dict[str, Any]:
+    classifier = explanation.classifier
+    return {
+        "left": _side(explanation.left),
+        "right": _side(explanation.right),
+        "same_text": explanation.same_text,
+        "distance": {"manhattan": explanation.manhattan, "euclidean": explanation.euclidean},
+        "metric": str(classifier.metric),
+        "probability": explanation.probability,
+        "threshold": explanation.threshold,
+        "duplicate": explanation.duplicate,
+        "classifier": {
+            "identity": classifier.identity,
+            "encoder": classifier.encoder,
+            "slope": classifier.slope,
+            "intercept": classifier.intercept,
+            "fit": dict(classifier.fit),
+        },
+        "chain": [
+            {
+                "left": link.left.id,
+                "right": link.right.id,
+                "distance": link.distance,
+                "probability": link.probability,
+            }
+            for link in explanation.chain
+        ],
+    }
+
+
+def _side(side: QuestionRecord | str) -> dict[str, Any]:
+    if isinstance(side, str):
+        return {"id": None, "text": side, "cluster": None}
+    return {"id": side.id, "source": side.source, "text": side.text, "cluster": side.cluster_id}
+
+
+def _print(explanation: Explanation) -> None:
+    for side in (explanation.left, explanation.right):
+        if isinstance(side, str):
+            click.echo(f"  a text, not recorded: {printable(side)}")
+        else:
+            click.echo(
+                f"  {printable(side.source)}/{printable(side.id)}, cluster {side.cluster_id}: {printable(side.text)}"
+            )
+    verdict = "duplicates" if explanation.duplicate else "not duplicates"
+    click.echo(f"{verdict}: probability {explanation.probability:.1%}, threshold {explanation.threshold:.1%}")
+    if explanation.same_text:
+        click.echo("  equal once case, punctuation and spaces are set aside: an exact duplicate")
+    click.echo(f"  manhattan distance {explanation.manhattan:.4f}, euclidean distance {explanation.euclidean:.4f}")
+    classifier = explanation.classifier
+    click.echo(
+        f"  classifier {classifier.identity}: 1 / (1 + exp({classifier.slope:.4f} * {classifier.metric} distance "
+        f"+ {classifier.intercept:.4f})), fitted on {classifier.fit.get('pairs')}"
+    )
+    if explanation.chain:
+        click.echo("Joined in one cluster by:")
+        for link in explanation.chain:
+            click.echo(
+                f"  {printable(link.left.text)}  --  {printable(link.right.text)}  "
+                f"(distance {link.distance:.4f}, probability {link.probability:.1%})"
+            )

@@ -1,0 +1,42 @@
+"""How results are printed: JSON, tables, and texts that cannot harm a terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value; texts are kept as they are, save for what UTF-8 cannot say."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace"))
+
+
+def printable(text: str) -> str:
+    """Return a question as one line without control characters: an escape sequence in a dump stays text."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """Return an empty table; columns named with a trailing '>' are numbers."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        made.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold")
+    return made
+
+
+def print_table(made: Table) -> None:
+    """Print a table, as wide as the terminal, or 100 columns where there is none."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, width=100)
+    console.print(made)

@@ -1,0 +1,196 @@
+"""One question at a time: what is nearest to a text, and why two questions are or are not duplicates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+
+from dedup.classifier import Classifier, load_classifier
+from dedup.distance import distance
+from dedup.encoders import Encoder, load_encoder
+from dedup.errors import NoGeneration, UnknownQuestion
+from dedup.index import Generation, load_generation
+from dedup.questions import Metric
+from dedup.settings import Settings
+from dedup.store import PairRecord, QuestionRecord, Store
+from dedup.text import key_array, key_bytes, normalise, text_key
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A recorded question near a text: the best-ranked one where several have the same text."""
+
+    question: QuestionRecord
+    distance: float
+    probability: float
+    duplicate: bool
+    canonical: QuestionRecord | None  # of its cluster; the question itself where it is alone
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is nearest to a text, nearest first."""
+
+    query: str
+    encoder: str
+    metric: Metric
+    matches: tuple[Match, ...]
+
+
+class Searcher:
+    """The generation in service, its encoder and its classifier, loaded once and asked often."""
+
+    def __init__(self, store: Store, generation: Generation, encoder: Encoder, classifier: Classifier) -> None:
+        self._store = store
+        self._generation = generation
+        self._encoder = encoder
+        self._classifier = classifier
+
+    @classmethod
+    def load(cls, store: Store, settings: Settings) -> Self:
+        """Load what is in service.
+
+        Raises
+        ------
+        NoGeneration
+            Before the first run.
+        GenerationMismatch
+            If ``settings`` ask for another encoder or metric than the generation's.
+        """
+        published = store.published_generation()
+        if published is None:
+            raise NoGeneration(f"nothing has been indexed in {store.display_url}; run `dedup run DUMP` first")
+        encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size)
+        generation = load_generation(
+            settings.indexes,
+            published.name,
+            fingerprint=encoder.fingerprint,
+            encoder=encoder.name,
+            metric=encoder.metric,
+        )
+        classifier = load_classifier(settings.indexes, encoder.name, encoder.fingerprint, encoder.metric)
+        return cls(store, generation, encoder, classifier)
+
+    def query(self, text: str, k: int, threshold: float) -> Answer:
+        """Return the k nearest distinct texts to ``text``, each as its best-ranked question.
+
+        A recorded text with the same text key has distance 0 and probability 1: it asks the same by definition.
+        """
+        asked = normalise(text)
+        found = self._generation.index.search(self._encoder.encode([asked]), k)
+        real = found.rows[0] >= 0
+        keys = self._generation.keys[found.rows[0, real]]
+        near = np.where(keys == key_array([text_key(asked)]), 0.0, found.distance[0, real])
+        probability = np.where(keys == key_array([text_key(asked)]), 1.0, self._classifier.probability(near))
+        recorded = self._store.representatives_for_keys(keys)
+        matches = [
+            Match(recorded[key].question, float(d), float(p), bool(p >= threshold), recorded[key].canonical)
+            for key, d, p in zip(key_bytes(keys), near, probability, strict=True)
+            if key in recorded  # a question deleted since the generation was built
+        ]
+        matches.sort(key=lambda match: match.distance)
+        return Answer(text, self._encoder.name, self._encoder.metric, tuple(matches))
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why two questions are duplicates, or are not."""
+
+    left: QuestionRecord | str  # a recorded question, or a text that is none
+    right: QuestionRecord | str
+    manhattan: float
+    euclidean: float
+    probability: float
+    threshold: float
+    duplicate: bool
+    classifier: Classifier
+    same_text: bool  # equal text keys: an exact duplicate
+    chain: tuple[Link, ...]  # the recorded pairs that join the two, where they are in one cluster; else empty
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One pair of a chain."""
+
+    left: QuestionRecord
+    right: QuestionRecord
+    distance: float
+    probability: float
+
+
+def explain(store: Store, settings: Settings, one: str, other: str, source: str | None) -> Explanation:
+    """Explain the relation of two questions, each given by its own id or as a text.
+
+    The chain is the one whose weakest pair is strongest (the path in the minimum spanning tree of the cluster's
+    recorded pairs; Hu, 1961).
+    """
+    left, right = _find(store, one, source), _find(store, other, source)
+    texts = [normalise(side if isinstance(side, str) else side.text) for side in (left, right)]
+    encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size)
+    classifier = load_classifier(settings.indexes, encoder.name, encoder.fingerprint, encoder.metric)
+    first, second = encoder.encode(texts)
+    measured = {metric: float(distance(first[None], second[None], metric)[0]) for metric in Metric}
+    same_text = texts[0] == texts[1]
+    probability = 1.0 if same_text else float(classifier.probability(measured[encoder.metric]))
+    return Explanation(
+        left,
+        right,
+        measured[Metric.MANHATTAN],
+        measured[Metric.EUCLIDEAN],
+        probability,
+        settings.threshold,
+        probability >= settings.threshold,
+        classifier,
+        same_text,
+        _chain(store, left, right),
+    )
+
+
+def _find(store: Store, id_or_text: str, source: str | None) -> QuestionRecord | str:
+    try:
+        return store.find_question(id_or_text, source)[0]
+    except UnknownQuestion:
+        return id_or_text
+
+
+def _chain(store: Store, left: QuestionRecord | str, right: QuestionRecord | str) -> tuple[Link, ...]:
+    if isinstance(left, str) or isinstance(right, str) or left.cluster_id is None:
+        return ()
+    if left.cluster_id != right.cluster_id or left.number == right.number:
+        return ()
+    pairs = store.pairs_of_cluster(left.cluster_id)
+    steps = _strongest_path(pairs, left.number, right.number)
+    questions = store.questions([number for pair in steps for number in (pair.left, pair.right)])
+    links = []
+    at = left.number
+    for pair in steps:
+        to = pair.right if pair.left == at else pair.left
+        links.append(Link(questions[at], questions[to], pair.distance, pair.probability))
+        at = to
+    return tuple(links)
+
+
+def _strongest_path(pairs: Sequence[PairRecord], start: int, end: int) -> list[PairRecord]:
+    numbers = sorted({number for pair in pairs for number in (pair.left, pair.right)})
+    if start not in numbers or end not in numbers:
+        return []
+    position = {number: at for at, number in enumerate(numbers)}
+    between = {frozenset((position[pair.left], position[pair.right])): pair for pair in pairs}
+    left = [position[pair.left] for pair in pairs]
+    right = [position[pair.right] for pair in pairs]
+    weight = [1.0 + pair.distance for pair in pairs]  # the tree reads 0 as "no edge"; exact copies have distance 0
+    tree = minimum_spanning_tree(coo_array((weight, (left, right)), shape=(len(numbers), len(numbers))))
+    _, before = breadth_first_order(tree, position[end], directed=False)
+    steps = []
+    at = position[start]
+    while at != position[end]:
+        if before[at] < 0:
+            return []
+        steps.append(between[frozenset((at, int(before[at])))])
+        at = int(before[at])
+    return steps

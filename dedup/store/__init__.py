@@ -1,0 +1,102 @@
+"""The records: questions, pairs, clusters, runs and labels, in SQLite or PostgreSQL.
+
+`Store` is the way in. It is the sum of its parts, one module each: `ingest` takes questions and labels, `corpus` gives
+them back as arrays, `results` replaces what the last run found, `runs` keeps the book, `browse` and `export` answer.
+Below them `bulk` writes many rows at once, `database` holds connections and transactions, `models` the tables,
+`schema` their revision.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from dedup.store.browse import (
+    Browse,
+    ClusterRecord,
+    ClusterSummary,
+    Counts,
+    Member,
+    PairRecord,
+    QuestionRecord,
+    Representative,
+)
+from dedup.store.corpus import Corpus, CorpusReads
+from dedup.store.database import Database
+from dedup.store.export import Export, ExportedMember, ExportedPair, ExportedQuestion
+from dedup.store.ingest import MAX_NAME_BYTES, Ingest, Recorded
+from dedup.store.results import RecordedClusters, RecordedPairs, Results
+from dedup.store.runs import EncoderRecord, GenerationRecord, RunKind, RunRecord, Runs, RunState
+from dedup.store.schema import HEAD, current, prepare, upgrade
+
+__all__ = [
+    "HEAD",
+    "MAX_NAME_BYTES",
+    "ClusterRecord",
+    "ClusterSummary",
+    "Corpus",
+    "Counts",
+    "EncoderRecord",
+    "ExportedMember",
+    "ExportedPair",
+    "ExportedQuestion",
+    "GenerationRecord",
+    "Member",
+    "PairRecord",
+    "QuestionRecord",
+    "Recorded",
+    "RecordedClusters",
+    "RecordedPairs",
+    "Representative",
+    "RunKind",
+    "RunRecord",
+    "RunState",
+    "Store",
+    "current",
+    "upgrade",
+]
+
+
+class Store(Ingest, CorpusReads, Results, Runs, Browse, Export):
+    """One open database. A context manager; several processes and threads may have one each on the same database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True) -> Self:
+        """Open the database at ``url`` (``sqlite:///file.db`` or ``postgresql://user@host/name``).
+
+        With ``create``, an empty database gets its tables; a SQLite file that is not there is made, with its folder.
+
+        Raises
+        ------
+        SchemaMismatch
+            Where its tables are of another revision.
+        StoreError
+            Where it cannot be reached, is no database, or, without ``create``, has nothing recorded yet.
+        """
+        database = Database(url)
+        try:
+            prepare(database, create=create)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    @property
+    def display_url(self) -> str:
+        """The database's address as it may be shown: without its password."""
+        return self._database.display_url
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

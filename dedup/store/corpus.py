@@ -1,0 +1,86 @@
+"""The whole corpus as arrays, and the texts behind its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import select
+
+from dedup.errors import StoreError
+from dedup.questions import Int64, Keys
+from dedup.store.bulk import batched, rows_among
+from dedup.store.database import Database
+from dedup.store.models import QuestionRow
+from dedup.store.ranking import RankedColumns, canonical_rank
+from dedup.text import key_array, key_bytes, normalise
+
+_FETCHED = 10_000
+_TEXTS = 5_000  # keys in one chunk of texts
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Every recorded question, sorted by (text key, number): exact copies stand together, the representative first."""
+
+    ids: Int64  # (n,) numbers of the questions
+    keys: Keys  # (n,) S16
+    rank: Int64  # (n,) position in the canonical order, `dedup.store.ranking`; 0 is the one to keep first
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class CorpusReads:
+    """The store's reads of everything at once."""
+
+    _database: Database
+
+    def corpus(self) -> Corpus:
+        """Return every recorded question as arrays; some 200 bytes a question while it works."""
+        statement = select(
+            QuestionRow.text_key,
+            QuestionRow.id,
+            QuestionRow.source,
+            QuestionRow.external_id,
+            QuestionRow.created_at,
+            QuestionRow.score,
+            QuestionRow.views,
+        )
+        columns = RankedColumns()
+        found_keys = bytearray()
+        with (
+            self._database.reading() as connection,
+            connection.execution_options(yield_per=_FETCHED).execute(statement) as rows,
+        ):
+            for row in rows:
+                found_keys += row[0]
+                columns.append(*row[1:])
+        ids, keys, rank = np.array(columns.ids), key_array([bytes(found_keys)]), canonical_rank(columns)
+        order = np.lexsort((ids, keys))
+        return Corpus(ids[order], keys[order], rank[order])
+
+    def texts(self, keys: Keys) -> Iterator[tuple[list[bytes], list[str]]]:
+        """Yield the distinct ``keys`` and their normalised texts, in chunks, both sorted by key.
+
+        Which copy a text is taken from makes no difference: copies are equal once normalised.
+
+        Raises
+        ------
+        StoreError
+            Where a key belongs to no recorded question.
+        """
+        statement = select(QuestionRow.text_key, QuestionRow.text)
+        for chunk in batched(key_bytes(np.unique(keys)), _TEXTS):
+            found: dict[bytes, str] = {}
+            with self._database.reading() as connection:
+                for key, text in rows_among(connection, statement, QuestionRow.text_key, chunk):
+                    if key not in found:
+                        found[key] = normalise(text)
+            if len(found) < len(chunk):
+                raise StoreError(
+                    f"{len(chunk) - len(found)} of {len(chunk)} text keys have no recorded question any more: the "
+                    "database changed meanwhile; run it again"
+                )
+            yield list(chunk), [found[key] for key in chunk]

@@ -1,0 +1,168 @@
+"""One database: its address, its connections and its two kinds of transactions.
+
+Readers never wait. Writers come one at a time, on both databases: SQLite does it with BEGIN IMMEDIATE, PostgreSQL with
+an advisory lock that ends with the transaction. So two writers cannot deadlock, and what a writer read before it writes
+is still true when it commits.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from dedup.errors import StoreError
+
+CONNECT_SECONDS = 10
+WRITER_SECONDS = 120  # how long a writer waits for the one before it
+_WRITER_LOCK = int.from_bytes(b"dedup")
+_IMMEDIATE = "dedup_immediate"
+_SECRETS = ("password", "sslpassword")
+_EXPECTED = "expected sqlite:///dedup.db or postgresql://user@host/name"
+
+
+def parse_address(url: str) -> URL:
+    """Return a database's address, with the one driver that dedup uses for its kind.
+
+    ``postgresql://`` and ``postgres://`` mean ``postgresql+psycopg://``. Raises StoreError for what is not an address,
+    for other kinds of databases and for a SQLite database in memory; the message never has the password.
+    """
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):  # their messages may quote the whole address
+        raise StoreError(f"the database's address cannot be read; {_EXPECTED}") from None
+    match address.get_backend_name():
+        case "postgresql" | "postgres":
+            return address.set(drivername="postgresql+psycopg")
+        case "sqlite" if address.database in (None, "", ":memory:"):
+            raise StoreError("a SQLite database in memory is forgotten at once; give a file: sqlite:///dedup.db")
+        case "sqlite":
+            return address.set(drivername="sqlite")
+        case other:
+            raise StoreError(f"the database's address begins with {other}, which dedup does not know; {_EXPECTED}")
+
+
+class Database:
+    """The connections to one database. Nothing is opened before the first transaction.
+
+    Whatever a driver raises comes out of `reading` and `writing` as a StoreError of one line, with the driver's own
+    error as its cause.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.address = parse_address(url)
+        self.is_sqlite = self.address.get_backend_name() == "sqlite"
+        connect_args: dict[str, Any] = (
+            {"timeout": WRITER_SECONDS} if self.is_sqlite else {"connect_timeout": CONNECT_SECONDS}
+        )
+        self.engine = create_engine(self.address, connect_args=connect_args, hide_parameters=True)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        assert self.engine.dialect.loaded_dbapi is not None
+        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
+
+    @property
+    def display_url(self) -> str:
+        """The address as it may be shown: without its password."""
+        hidden = {name: "***" for name in self.address.query if name in _SECRETS}
+        return self.address.update_query_dict(hidden).render_as_string(hide_password=True)
+
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database; None for a server."""
+        return Path(self.address.database) if self.is_sqlite and self.address.database else None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that only reads."""
+        with self._translating(), self._connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection in the one transaction that may write now; it commits at the end, or leaves no trace."""
+        with self._translating(), self._connect() as connection, self._begin_writing(connection):
+            yield connection
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """Give a writer's connection on which tables may be rebuilt.
+
+        SQLite changes a table by copying it and dropping the old one, which would delete, by cascade, the rows that
+        refer to it: its foreign keys are off meanwhile, and checked before the commit.
+        """
+        with self._translating(), self._connect() as connection:
+            if not self.is_sqlite:
+                with self._begin_writing(connection):
+                    yield connection
+                return
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA foreign_keys=OFF")  # SQLite ignores it inside a transaction
+            try:
+                with self._begin_writing(connection):
+                    yield connection
+                    if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                        raise StoreError(
+                            f"a row of table {broken[0]} refers to a row of {broken[2]} that is not there; nothing was "
+                            "changed, restore the database from a backup"
+                        )
+            finally:
+                driver.execute("PRAGMA foreign_keys=ON")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _begin_writing(self, connection: Connection) -> Iterator[None]:
+        with connection.execution_options(**{_IMMEDIATE: True}).begin():
+            if not self.is_sqlite:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WRITER_SECONDS}s'")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
+            yield
+
+    def _connect(self) -> Connection:
+        try:
+            return self.engine.connect()
+        except (DBAPIError, self._driver_error) as error:
+            advice = (
+                "check that it is a SQLite file and that its folder can be written"
+                if self.is_sqlite
+                else "check the address, and that the server runs"
+            )
+            raise StoreError(f"the database {self.display_url} cannot be opened: {_reason(error)}; {advice}") from error
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, self._driver_error) as error:
+            raise StoreError(
+                f"the database {self.display_url} refused: {_reason(error)}; nothing of this step was recorded, "
+                "mend the cause and run it again"
+            ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what the driver said; the lines after it are hints for someone at psql."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    return said.splitlines()[0].rstrip(" :") if said else type(error).__name__
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver begins no transactions of its own: `_begin_sqlite` does
+    connection.execute("PRAGMA journal_mode=WAL")  # readers go on while someone writes
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA cache_size=-65536")  # 64 MiB: bulk writes touch pages all over the indexes
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later would fail at once where another wrote meanwhile, without waiting.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_IMMEDIATE) else "BEGIN")

@@ -1,0 +1,218 @@
+"""The tables, as SQLAlchemy models.
+
+Only the shape is here; migrations/ makes it, and a test holds the two together (`alembic check`). Names of constraints
+follow one convention, so that a migration can name what it changes on either database.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar, cast
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from dedup.text import KEY_BYTES
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time, in UTC on the way in and on the way out; SQLite has no zones and keeps the UTC digits."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return ``value`` in UTC; a time without a zone is refused with ValueError: nobody could say when it is."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone; the store takes aware times only")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return ``value`` aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# Compared byte by byte on both databases: PostgreSQL's default collation depends on how the cluster was made.
+Name = Text().with_variant(Text(collation="C"), "postgresql")
+# SQLite stores the table itself in the order of an INTEGER primary key, and of no other.
+QuestionNumber = BigInteger().with_variant(Integer, "sqlite")
+Json = JSON(none_as_null=True)
+
+
+class Base(DeclarativeBase):
+    """What the tables share: the naming convention of their constraints, and the types of their columns."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text(),
+        float: Double(),
+        datetime: UtcDateTime(),
+        dict[str, Any]: Json,
+        list[str]: Json,
+    }
+
+
+class EncoderRow(Base):
+    """An encoder that made vectors, by its fingerprint."""
+
+    __tablename__ = "encoders"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    dimension: Mapped[int]
+    normaliser_version: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class GenerationRow(Base):
+    """An index generation that was put in service; its name is its folder's."""
+
+    __tablename__ = "generations"
+    __table_args__ = (CheckConstraint("kind IN ('flat', 'ivf')", name="kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    encoder_id: Mapped[int] = mapped_column(ForeignKey("encoders.id"))
+    metric: Mapped[str]
+    kind: Mapped[str]
+    vectors: Mapped[int] = mapped_column(BigInteger)
+    recall: Mapped[float]
+    published_at: Mapped[datetime]
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+
+
+class RunRow(Base):
+    """One run or reindex: what it was asked, what it found and how long each stage took."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        CheckConstraint("kind IN ('run', 'reindex')", name="kind"),
+        CheckConstraint("state IN ('running', 'done', 'failed')", name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    state: Mapped[str]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    # Runs and generations name each other; one of the two keys has to be added once both tables are there.
+    generation_id: Mapped[int | None] = mapped_column(ForeignKey("generations.id", use_alter=True))
+    metric: Mapped[str]
+    threshold: Mapped[float]
+    settings: Mapped[dict[str, Any]]
+    counts: Mapped[dict[str, Any]]
+    seconds: Mapped[dict[str, Any]]
+    classifier: Mapped[dict[str, Any] | None]
+    corpus_digest: Mapped[str | None]
+    report: Mapped[str | None]
+    error: Mapped[str | None]
+
+
+class QuestionRow(Base):
+    """A question, under the number that `dedup.questions.question_key` gives it."""
+
+    __tablename__ = "questions"
+    __table_args__ = (UniqueConstraint("source", "external_id"),)
+
+    id: Mapped[int] = mapped_column(QuestionNumber, primary_key=True, autoincrement=False)
+    source: Mapped[str] = mapped_column(Name)
+    external_id: Mapped[str] = mapped_column(Name)
+    text: Mapped[str]
+    text_key: Mapped[bytes] = mapped_column(LargeBinary(KEY_BYTES), index=True)
+    created_at: Mapped[datetime | None]
+    score: Mapped[int | None] = mapped_column(BigInteger)
+    views: Mapped[int | None] = mapped_column(BigInteger)
+    tags: Mapped[list[str]]
+    first_run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+    last_run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+
+
+class PairRow(Base):
+    """A measured candidate pair that was probable enough to keep; ``run_id`` first recorded it as it stands."""
+
+    __tablename__ = "pairs"
+    __table_args__ = (CheckConstraint("left_id < right_id", name="order"), {"sqlite_with_rowid": False})
+
+    left_id: Mapped[int] = mapped_column(
+        QuestionNumber, ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True
+    )
+    right_id: Mapped[int] = mapped_column(
+        QuestionNumber, ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    distance: Mapped[float]
+    probability: Mapped[float]
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+
+
+class ClusterRow(Base):
+    """A cluster, one question alone included; ``run_id`` first recorded it as it stands."""
+
+    __tablename__ = "clusters"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    canonical_id: Mapped[int] = mapped_column(QuestionNumber, ForeignKey("questions.id"))
+    size: Mapped[int]
+    weakest_probability: Mapped[float]
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+
+
+class MemberRow(Base):
+    """The cluster of a question, and how probably it asks what the canonical question asks (1.0 for itself)."""
+
+    __tablename__ = "cluster_members"
+
+    question_id: Mapped[int] = mapped_column(
+        QuestionNumber, ForeignKey("questions.id"), primary_key=True, autoincrement=False
+    )
+    cluster_id: Mapped[int] = mapped_column(ForeignKey("clusters.id"), index=True)
+    probability: Mapped[float]
+
+
+class LabelRow(Base):
+    """A person's word on two questions, and the file it came from (``origin``)."""
+
+    __tablename__ = "labels"
+    __table_args__ = (UniqueConstraint("source", "left_external_id", "right_external_id", "origin"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(Name)
+    left_external_id: Mapped[str] = mapped_column(Name)
+    right_external_id: Mapped[str] = mapped_column(Name)
+    left_text: Mapped[str | None]
+    right_text: Mapped[str | None]
+    duplicate: Mapped[bool]
+    origin: Mapped[str] = mapped_column(Name)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+
+
+def table(model: type[Base]) -> Table:
+    """Return a model's table."""
+    return cast(Table, model.__table__)

@@ -1,0 +1,260 @@
+"""A run, end to end, on a small corpus and both databases."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from corpora import KITCHEN, fake_classifier, read_csv, write_csv
+from fakes import HashingEncoder
+from scipy.spatial.distance import cdist
+
+from dedup.dumps import DumpOptions
+from dedup.errors import DumpError, RowError
+from dedup.export import export_clusters, export_pairs
+from dedup.ingest import OnError
+from dedup.pipeline import RunResult, run
+from dedup.questions import Metric
+from dedup.settings import IndexKind, Settings
+from dedup.store import RunState, Store
+from dedup.text import normalise
+
+RunCsv = Callable[..., RunResult]
+
+
+def exported(settings: Settings, tmp_path: Path) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    with Store.open(settings.db, create=False) as store:
+        export_pairs(store, tmp_path / "pairs.csv", settings.candidate_floor)
+        export_clusters(store, tmp_path / "clusters.csv")
+    return read_csv(tmp_path / "pairs.csv"), read_csv(tmp_path / "clusters.csv")
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_pairs_and_probabilities_are_those_of_brute_force(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder, tmp_path: Path, metric: Metric
+) -> None:
+    run_csv(KITCHEN, metric=metric)
+    texts = sorted({normalise(text) for _, text, _ in KITCHEN})
+    vectors = trigrams.encode(texts).astype(float)
+    near = cdist(vectors, vectors, "cityblock" if metric is Metric.MANHATTAN else "euclidean")
+    classifier = fake_classifier(metric, trigrams)
+    expected = {
+        frozenset((texts[i], texts[j])): float(classifier.probability(near[i, j]))
+        for i in range(len(texts))
+        for j in range(i)
+        if classifier.probability(near[i, j]) >= settings.candidate_floor
+    }
+    pairs, _ = exported(settings, tmp_path)
+    different = [pair for pair in pairs if normalise(pair["left"]) != normalise(pair["right"])]
+    found = {
+        frozenset((normalise(pair["left"]), normalise(pair["right"]))): float(pair["probability"]) for pair in different
+    }
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert len(found) == len(different) > 0
+
+
+def test_exact_copies_are_pairs_at_distance_zero_and_members_of_one_cluster(
+    run_csv: RunCsv, settings: Settings, tmp_path: Path
+) -> None:
+    result = run_csv(KITCHEN)
+    pairs, clusters = exported(settings, tmp_path)
+    copies = [pair for pair in pairs if float(pair["distance"]) == 0]
+    assert {(pair["left_id"], pair["right_id"]) for pair in copies} <= {("1", "2"), ("1", "10"), ("2", "10")}
+    assert len(copies) == 2
+    assert {pair["probability"] for pair in copies} == {"1.0"}
+    cluster = {row["id"]: row["cluster"] for row in clusters}
+    assert cluster["1"] == cluster["2"] == cluster["10"]
+    assert result.summary.exact_duplicates == 2
+
+
+def test_every_question_is_exported_once_and_the_most_viewed_one_is_canonical(
+    run_csv: RunCsv, settings: Settings, tmp_path: Path
+) -> None:
+    run_csv(KITCHEN)
+    _, clusters = exported(settings, tmp_path)
+    assert sorted(row["id"] for row in clusters) == sorted(id for id, _, _ in KITCHEN)
+    by_id = {row["id"]: row for row in clusters}
+    assert {by_id[id]["canonical_id"] for id in ("1", "2", "3", "10")} == {"2"}
+    assert {by_id[id]["canonical_id"] for id in ("4", "5")} == {"4"}
+    assert by_id["6"]["canonical_id"] == "6"
+    assert all(float(row["probability"]) == 1.0 for row in clusters if row["id"] == row["canonical_id"])
+
+
+def test_the_same_dump_again_encodes_and_adds_nothing(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder, tmp_path: Path
+) -> None:
+    first = run_csv(KITCHEN)
+    before = exported(settings, tmp_path)
+    trigrams.encoded.clear()
+    again = run_csv(KITCHEN)
+    assert trigrams.encoded == []
+    assert again.reused
+    assert not first.reused
+    unlike = {"run_id", "seconds", "encoded"}
+    assert {k: v for k, v in asdict(again.summary).items() if k not in unlike} == {
+        k: v for k, v in asdict(first.summary).items() if k not in unlike
+    }
+    assert exported(settings, tmp_path) == before
+    with Store.open(settings.db) as store:
+        assert store.counts().questions == len(KITCHEN)
+
+
+def test_results_do_not_depend_on_the_order_of_the_rows(run_csv: RunCsv, settings: Settings, tmp_path: Path) -> None:
+    expected = None
+    for seed in range(3):
+        rows = list(KITCHEN)
+        random.Random(seed).shuffle(rows)
+        chosen = replace(settings, db=f"sqlite:///{tmp_path / f'{seed}.db'}")
+        run_csv(rows, db=chosen.db)
+        found = exported(chosen, tmp_path)
+        expected = expected or found
+        assert found == expected
+
+
+def test_a_second_dump_is_compared_with_what_is_recorded(run_csv: RunCsv, settings: Settings, tmp_path: Path) -> None:
+    run_csv(KITCHEN[:3])
+    result = run_csv([("20", "How do I boil an egg quickly?", 1)])
+    _, clusters = exported(settings, tmp_path)
+    cluster = {row["id"]: row["cluster"] for row in clusters}
+    assert cluster["20"] == cluster["1"]
+    assert result.summary.encoded == 1
+    assert result.summary.read == 1
+
+
+def test_an_edited_question_loses_its_old_pairs(run_csv: RunCsv, settings: Settings, tmp_path: Path) -> None:
+    run_csv(KITCHEN)
+    run_csv([("5", "Why is the sky blue at noon?", 3)])
+    pairs, clusters = exported(settings, tmp_path)
+    assert not [pair for pair in pairs if "5" in (pair["left_id"], pair["right_id"])]
+    assert {row["id"]: row["question"] for row in clusters}["5"] == "Why is the sky blue at noon?"
+
+
+def test_other_settings_are_not_mistaken_for_the_same_result(run_csv: RunCsv, settings: Settings) -> None:
+    loose = run_csv(KITCHEN)
+    strict = run_csv(KITCHEN, threshold=0.95)
+    assert not strict.reused
+    assert strict.summary.duplicate_pairs < loose.summary.duplicate_pairs
+    other_metric = run_csv(KITCHEN, metric=Metric.MANHATTAN)
+    assert not other_metric.reused
+    assert not run_csv(KITCHEN).reused  # the generation in service is the Manhattan one
+
+
+def test_a_damaged_generation_is_built_anew(run_csv: RunCsv, settings: Settings) -> None:
+    first = run_csv(KITCHEN)
+    index = settings.indexes / first.summary.generation / "index.faiss"
+    damaged = bytearray(index.read_bytes())
+    damaged[-1] ^= 1
+    index.write_bytes(damaged)
+    again = run_csv(KITCHEN)
+    assert not again.reused
+    assert again.summary.generation != first.summary.generation
+    assert again.summary.duplicate_pairs == first.summary.duplicate_pairs
+
+
+def test_rows_at_fault_are_counted_and_kept(run_csv: RunCsv, settings: Settings) -> None:
+    rows = [*KITCHEN, ("30", "  ", 1), ("", "no id", 2), ("4", "Another text for four", 3), ("4", KITCHEN[3][1], 9)]
+    result = run_csv(rows)
+    assert result.summary.rejected == 3
+    assert result.summary.read == len(rows)
+    assert result.ingested.rejects_file is not None
+    kept = read_csv(result.ingested.rejects_file)
+    assert [row["row"] for row in kept] == ["8", "9", "10"]
+    assert "Another text for four" in kept[2]["excerpt"]
+    with Store.open(settings.db) as store:
+        assert store.counts().questions == len(KITCHEN)
+        assert store.find_question("4")[0].text == KITCHEN[3][1]
+
+
+def test_on_error_stop_names_file_and_row_and_leaves_the_last_result(run_csv: RunCsv, settings: Settings) -> None:
+    first = run_csv(KITCHEN)
+    with pytest.raises(RowError, match=r"questions\.csv, row 2: .*--on-error reject"):
+        run_csv([("40", "fine", 1), ("41", " ", 1)], on_error=OnError.STOP)
+    with Store.open(settings.db) as store:
+        published, last = store.published_generation(), store.last_run()
+    assert published is not None
+    assert published.name == first.summary.generation
+    assert last is not None
+    assert last.state is RunState.FAILED
+    assert "row 2" in (last.error or "")
+
+
+def test_a_dump_with_no_good_row_says_where_the_reasons_are(run_csv: RunCsv) -> None:
+    with pytest.raises(DumpError, match=r"2 rows were rejected; .*rejects-000001\.csv"):
+        run_csv([("1", "", 1), ("2", " ", 1)])
+
+
+def test_an_interrupted_run_encodes_only_the_rest(
+    run_csv: RunCsv, trigrams: HashingEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dedup.encoders.vectors.SEGMENT_TEXTS", 2)
+    trigrams.fails_after = 3
+    with pytest.raises(InterruptedError):
+        run_csv(KITCHEN)
+    done = list(trigrams.encoded)
+    trigrams.fails_after = None
+    trigrams.encoded.clear()
+    run_csv(KITCHEN)
+    assert len(done) == 2
+    assert sorted(done + trigrams.encoded) == sorted({normalise(text) for _, text, _ in KITCHEN})
+
+
+def test_one_question_is_a_corpus(run_csv: RunCsv, settings: Settings, tmp_path: Path) -> None:
+    result = run_csv([("7", "Who?", 1)])
+    pairs, clusters = exported(settings, tmp_path)
+    assert (result.summary.candidate_pairs, result.summary.clusters, pairs) == (0, 0, [])
+    assert [row["id"] for row in clusters] == ["7"]
+
+
+def test_ids_are_those_of_their_source(run_csv: RunCsv, settings: Settings, tmp_path: Path) -> None:
+    run_csv(KITCHEN[:2], source="kitchen")
+    run_csv([("1", "How do I boil an egg?", 1)], source="forum")
+    _, clusters = exported(settings, tmp_path)
+    assert sorted((row["source"], row["id"]) for row in clusters) == [("forum", "1"), ("kitchen", "1"), ("kitchen", "2")]
+    assert len({row["cluster"] for row in clusters}) == 1
+
+
+def test_the_report_is_written_and_named(run_csv: RunCsv, settings: Settings) -> None:
+    result = run_csv(KITCHEN)
+    page = result.report.read_text("utf-8")
+    assert result.report.parent == settings.reports
+    assert "What is the tallest tree in the world?" in page
+
+
+def test_a_pair_file_is_a_corpus_of_its_questions_and_labels(settings: Settings, tmp_path: Path) -> None:
+    header = ("qid1", "qid2", "question1", "question2", "is_duplicate")
+    rows = [("1", "2", "How do I boil an egg?", "How do I boil eggs?", 1), ("1", "3", "How do I boil an egg?", "Why?", 0)]
+    dump = write_csv(tmp_path / "pairs.csv", rows, header)
+    result = run([dump], settings, DumpOptions())
+    assert (result.summary.read, result.ingested.labels) == (3, 2)
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_the_join_in_cells_finds_what_the_exact_one_finds(
+    run_csv: RunCsv, settings: Settings, tmp_path: Path, metric: Metric
+) -> None:
+    words = np.random.default_rng(3).choice(["boil", "egg", "tree", "cat", "rice", "moon", "sky", "old"], (400, 4))
+    rows = [(str(n), " ".join(some) + "?", n) for n, some in enumerate(words)]
+    exact = replace(settings, db=f"sqlite:///{tmp_path / 'exact.db'}", metric=metric, index=IndexKind.FLAT)
+    cells = replace(settings, db=f"sqlite:///{tmp_path / 'cells.db'}", metric=metric, index=IndexKind.IVF)
+    for chosen in (exact, cells):
+        result = run_csv(rows, db=chosen.db, metric=metric, index=chosen.index)
+    true_pairs, _ = exported(exact, tmp_path)
+    found_pairs, _ = exported(cells, tmp_path)
+    true = {(pair["left_id"], pair["right_id"]) for pair in true_pairs}
+    found = {(pair["left_id"], pair["right_id"]) for pair in found_pairs}
+    assert found <= true
+    assert len(found) >= 0.99 * len(true) > 1000
+    assert result.recall >= 0.99
+
+
+def test_it_runs_on_every_database(run_csv: RunCsv, settings: Settings, tmp_path: Path, database_url: str) -> None:
+    run_csv(KITCHEN)
+    expected = exported(settings, tmp_path)
+    there = replace(settings, db=database_url)
+    run_csv(KITCHEN, db=database_url)
+    assert exported(there, tmp_path) == expected
+    assert run_csv(KITCHEN, db=database_url).reused

@@ -1,0 +1,101 @@
+"""One question at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from corpora import KITCHEN, fake_classifier
+from fakes import HashingEncoder
+
+from dedup.distance import distance
+from dedup.errors import GenerationMismatch, NoGeneration
+from dedup.pipeline import RunResult
+from dedup.queries import Searcher, _strongest_path, explain
+from dedup.questions import Metric
+from dedup.settings import Settings
+from dedup.store import PairRecord, Store
+from dedup.text import normalise
+
+RunCsv = Callable[..., RunResult]
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_matches_are_the_nearest_texts_with_their_true_distances(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder, metric: Metric
+) -> None:
+    run_csv(KITCHEN, metric=metric)
+    asked = "How do I boil two eggs?"
+    with Store.open(settings.db) as store:
+        answer = Searcher.load(store, replace(settings, metric=metric)).query(asked, 3, 0.5)
+    texts = sorted({normalise(text) for _, text, _ in KITCHEN})
+    near = distance(trigrams.encode([normalise(asked)]), trigrams.encode(texts), metric)
+    expected = sorted((float(d), text) for d, text in zip(near, texts, strict=True))[:3]
+    assert [normalise(match.question.text) for match in answer.matches] == [text for _, text in expected]
+    assert [match.distance for match in answer.matches] == pytest.approx([d for d, _ in expected], abs=1e-6)
+    probability = fake_classifier(metric, trigrams).probability([d for d, _ in expected])
+    assert [match.probability for match in answer.matches] == pytest.approx(list(probability), abs=1e-5)
+    assert [match.duplicate for match in answer.matches] == [bool(p >= 0.5) for p in probability]
+
+
+def test_a_recorded_text_is_found_at_distance_zero_as_its_best_ranked_copy(run_csv: RunCsv, settings: Settings) -> None:
+    run_csv(KITCHEN)
+    with Store.open(settings.db) as store:
+        match = Searcher.load(store, settings).query("  how do I BOIL an egg?!", 1, 0.5).matches[0]
+    assert (match.question.id, match.distance, match.probability, match.duplicate) == ("2", 0.0, 1.0, True)
+    assert match.canonical is not None
+    assert match.canonical.id == "2"
+
+
+def test_asking_for_more_than_there_is_gives_all(run_csv: RunCsv, settings: Settings) -> None:
+    run_csv(KITCHEN)
+    with Store.open(settings.db) as store:
+        answer = Searcher.load(store, settings).query("anything", 50, 0.5)
+    assert len(answer.matches) == len({normalise(text) for _, text, _ in KITCHEN})
+
+
+def test_before_the_first_run_the_way_to_one_is_named(settings: Settings) -> None:
+    with Store.open(settings.db) as store, pytest.raises(NoGeneration, match="dedup run DUMP"):
+        Searcher.load(store, settings)
+
+
+def test_another_metric_than_the_generations_is_refused_by_name(run_csv: RunCsv, settings: Settings) -> None:
+    result = run_csv(KITCHEN)
+    with Store.open(settings.db) as store, pytest.raises(GenerationMismatch, match=result.summary.generation):
+        Searcher.load(store, replace(settings, metric=Metric.MANHATTAN))
+
+
+def test_an_explanation_has_both_distances_and_the_chain(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder
+) -> None:
+    run_csv(KITCHEN)
+    with Store.open(settings.db) as store:
+        told = explain(store, settings, "10", "3", None)
+    one, other = trigrams.encode([normalise("How do I boil an egg"), normalise("How do I boil eggs")])
+    assert told.manhattan == pytest.approx(float(distance(one[None], other[None], Metric.MANHATTAN)[0]))
+    assert told.euclidean == pytest.approx(float(distance(one[None], other[None], Metric.EUCLIDEAN)[0]))
+    assert told.duplicate
+    assert not told.same_text
+    assert told.chain[0].left.id == "10"
+    assert told.chain[-1].right.id == "3"
+    assert all(a.right.number == b.left.number for a, b in zip(told.chain, told.chain[1:], strict=False))
+
+
+def test_a_text_that_is_not_recorded_can_be_explained(run_csv: RunCsv, settings: Settings) -> None:
+    run_csv(KITCHEN)
+    with Store.open(settings.db) as store:
+        told = explain(store, settings, "boil an egg, how do I?", "6", None)
+    assert told.left == "boil an egg, how do I?"
+    assert told.chain == ()
+    assert not told.duplicate
+
+
+def test_the_chain_is_the_one_whose_weakest_pair_is_strongest() -> None:
+    def pair(left: int, right: int, far: float) -> PairRecord:
+        return PairRecord(left, right, far, 1 - far, 1)
+
+    pairs = [pair(1, 2, 0.0), pair(2, 3, 0.2), pair(1, 3, 0.9), pair(3, 4, 0.3), pair(1, 4, 0.8)]
+    path = _strongest_path(pairs, 4, 1)
+    assert [(step.left, step.right) for step in path] == [(3, 4), (2, 3), (1, 2)]
+    assert _strongest_path([pair(1, 2, 0.1), pair(3, 4, 0.1)], 1, 4) == []
