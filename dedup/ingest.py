@@ -17,7 +17,9 @@ from dedup.progress import Progress
 from dedup.questions import Label, Question, Rejected
 from dedup.store import Store
 
-_BATCH = 5_000
+# A batch is one transaction: large ones touch each page of the database's indexes once, but have to fit in memory.
+_BATCH_QUESTIONS = 50_000
+_BATCH_CHARACTERS = 16 << 20
 
 
 class OnError(StrEnum):
@@ -83,17 +85,19 @@ def ingest(
 def _batches(dump: str, options: DumpOptions, rejects: _Rejects) -> Iterator[tuple[list[Question], list[Label]]]:
     questions: list[Question] = []
     labels: list[Label] = []
+    characters = 0
     for record in read_dump(dump, options):
         match record:
             case Question():
                 questions.append(record)
+                characters += len(record.text)
             case Label():
                 labels.append(record)
             case Rejected():
                 rejects.add(record)
-        if len(questions) + len(labels) >= _BATCH:
+        if len(questions) + len(labels) >= _BATCH_QUESTIONS or characters >= _BATCH_CHARACTERS:
             yield questions, labels
-            questions, labels = [], []
+            questions, labels, characters = [], [], 0
     yield questions, labels
 
 

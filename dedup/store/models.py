@@ -53,8 +53,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 # Compared byte by byte on both databases: PostgreSQL's default collation depends on how the cluster was made.
 Name = Text().with_variant(Text(collation="C"), "postgresql")
-# SQLite stores the table itself in the order of an INTEGER primary key, and of no other.
-QuestionNumber = BigInteger().with_variant(Integer, "sqlite")
+# SQLite keeps a table in the order of an INTEGER primary key, and of no other. Numbers of questions are hashes: in that
+# order every batch of new questions would rewrite half of the texts' pages. Small rows written in order gain from it.
+RowNumber = BigInteger().with_variant(Integer, "sqlite")
 Json = JSON(none_as_null=True)
 
 
@@ -142,7 +143,7 @@ class QuestionRow(Base):
     __tablename__ = "questions"
     __table_args__ = (UniqueConstraint("source", "external_id"),)
 
-    id: Mapped[int] = mapped_column(QuestionNumber, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     source: Mapped[str] = mapped_column(Name)
     external_id: Mapped[str] = mapped_column(Name)
     text: Mapped[str]
@@ -156,20 +157,20 @@ class QuestionRow(Base):
 
 
 class PairRow(Base):
-    """A measured candidate pair that was probable enough to keep; ``run_id`` first recorded it as it stands."""
+    """A measured candidate pair that was probable enough to keep; ``run_id`` first recorded it as it stands.
+
+    The one table without foreign keys: checking three for each of millions of rows takes PostgreSQL four times as long
+    as writing them. `dedup.store.results` checks whole arrays instead: both questions have a cluster, which has them.
+    """
 
     __tablename__ = "pairs"
     __table_args__ = (CheckConstraint("left_id < right_id", name="order"), {"sqlite_with_rowid": False})
 
-    left_id: Mapped[int] = mapped_column(
-        QuestionNumber, ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True
-    )
-    right_id: Mapped[int] = mapped_column(
-        QuestionNumber, ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
+    left_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    right_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, index=True)
     distance: Mapped[float]
     probability: Mapped[float]
-    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+    run_id: Mapped[int]
 
 
 class ClusterRow(Base):
@@ -178,7 +179,7 @@ class ClusterRow(Base):
     __tablename__ = "clusters"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    canonical_id: Mapped[int] = mapped_column(QuestionNumber, ForeignKey("questions.id"))
+    canonical_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("questions.id"))
     size: Mapped[int]
     weakest_probability: Mapped[float]
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
@@ -190,7 +191,7 @@ class MemberRow(Base):
     __tablename__ = "cluster_members"
 
     question_id: Mapped[int] = mapped_column(
-        QuestionNumber, ForeignKey("questions.id"), primary_key=True, autoincrement=False
+        RowNumber, ForeignKey("questions.id"), primary_key=True, autoincrement=False
     )
     cluster_id: Mapped[int] = mapped_column(ForeignKey("clusters.id"), index=True)
     probability: Mapped[float]

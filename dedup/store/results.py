@@ -76,8 +76,10 @@ class Results:
         Raises
         ------
         StoreError
-            Where a pair or a cluster has a question that is not recorded, or ``run_id`` is not.
+            Where a pair has a question without a cluster, a cluster one that is not recorded, or ``run_id`` is not.
         """
+        if not all(np.isin(side, clusters.question).all() for side in (pairs.left, pairs.right)):
+            raise StoreError("a pair has a question that is in no cluster; expected every recorded question in one")
         by_pair = np.full(len(pairs.left), run_id)
         by_cluster = np.argsort(clusters.id)
         by_question = np.argsort(clusters.question)

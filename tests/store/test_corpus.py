@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from dedup.errors import StoreError
+from dedup.questions import Metric, Question, question_key
+from dedup.store import RunKind, Store
+from dedup.text import key_array, key_bytes, normalise, text_key
+
+TEXTS = ["Why?", "why", "How do I sort a list?", "how do I  sort a LIST", "When", "&lt;b&gt; tag?", "<b> tag"]
+
+
+@pytest.fixture
+def batch() -> list[Question]:
+    rng = np.random.default_rng(3)
+    return [
+        Question(str(n), TEXTS[int(rng.integers(len(TEXTS)))] + str(n % 7), views=int(rng.integers(50)))
+        for n in range(300)
+    ]
+
+
+@pytest.fixture
+def filled(store: Store, batch: list[Question]) -> Store:
+    run = store.start_run(RunKind.RUN, Metric.EUCLIDEAN, 0.5, {})
+    store.record_questions(run, batch)
+    return store
+
+
+def test_the_corpus_is_sorted_by_key_then_number_and_ranked(filled: Store, batch: list[Question]) -> None:
+    rows = {question_key(q.source, q.id): q for q in batch}
+    key_of = {number: text_key(normalise(question.text)) for number, question in rows.items()}
+    corpus = filled.corpus()
+    ids = sorted(rows, key=lambda number: (key_of[number], number))
+    assert corpus.ids.tolist() == ids
+    assert key_bytes(corpus.keys) == [key_of[number] for number in ids]
+    best_first = sorted(ids, key=lambda number: (-rows[number].views, int(rows[number].id)))
+    assert corpus.ids[np.argsort(corpus.rank)].tolist() == best_first
+    assert len(corpus) == len(batch)
+    assert (corpus.ids.dtype, corpus.keys.dtype, corpus.rank.dtype) == (np.int64, "S16", np.int64)
+
+
+def test_an_empty_corpus(store: Store) -> None:
+    corpus = store.corpus()
+    assert (len(corpus), corpus.keys.dtype, corpus.rank.dtype) == (0, "S16", np.int64)
+    assert list(store.texts(corpus.keys)) == []
+
+
+def test_texts_are_the_normalised_texts_of_the_distinct_keys(
+    filled: Store, batch: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dedup.store.corpus._TEXTS", 7)
+    expected = {text_key(normalise(question.text)): normalise(question.text) for question in batch}
+    chunks = list(filled.texts(filled.corpus().keys))
+    assert max(len(keys) for keys, _ in chunks) == 7
+    pairs = [pair for chunk in chunks for pair in zip(*chunk, strict=True)]
+    assert pairs == sorted(expected.items())
+    assert all(text_key(text) == key for key, text in pairs)
+
+
+def test_texts_of_a_few_keys(filled: Store) -> None:
+    asked = key_array(sorted(text_key(text) for text in ("why3", "when6")))
+    expected = {text_key(text): text for text in ("why3", "when6")}
+    ((keys, texts),) = filled.texts(asked)
+    assert dict(zip(keys, texts, strict=True)) == expected
+
+
+def test_a_key_that_nothing_has_is_an_error(filled: Store) -> None:
+    with pytest.raises(StoreError, match="1 of 1 text keys have no recorded question any more"):
+        list(filled.texts(key_array([b"x" * 16])))
