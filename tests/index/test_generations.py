@@ -1,0 +1,149 @@
+"""A generation is read back as it was written, or refused by name with what to do."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+from oracles import clustered_unit_rows
+
+from dedup import artifacts
+from dedup.artifacts import MANIFEST
+from dedup.errors import ArtifactDamaged, DedupError, GenerationMismatch, NoGeneration
+from dedup.index import (
+    build_index,
+    generations,
+    load_generation,
+    new_generation_name,
+    save_generation,
+    train_centroids,
+)
+from dedup.progress import Silent
+from dedup.questions import Metric
+from dedup.settings import IndexKind
+from dedup.text import key_array, key_bytes, text_key
+
+FINGERPRINT = "ab" * 32
+NAME = "generation-20260101T000000Z-01234567"
+VECTORS = clustered_unit_rows(21, 300, 16, groups=30, spread=0.5)
+KEYS = np.sort(key_array([bytes(16), b"\x01" * 15 + b"\x00", *(text_key(str(n)) for n in range(298))]))
+
+
+def save(folder, metric=Metric.EUCLIDEAN, kind=IndexKind.FLAT):
+    centroids = train_centroids(VECTORS, kind)
+    index = build_index(VECTORS, metric, centroids, recall_floor=0.9, progress=Silent())
+    return save_generation(folder, NAME, index, KEYS, fingerprint=FINGERPRINT, encoder="trigrams", pair_recall=0.995)
+
+
+def load(folder, *, fingerprint=FINGERPRINT, metric=Metric.EUCLIDEAN):
+    return load_generation(folder, NAME, fingerprint=fingerprint, encoder="trigrams", metric=metric)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save(tmp_path / "indexes")
+    return tmp_path / "indexes"
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+@pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.IVF])
+def test_a_generation_is_read_back_as_it_was_written(tmp_path, metric, kind):
+    written = save(tmp_path, metric, kind)
+    read = load(tmp_path, metric=metric)
+    assert read.name == NAME
+    assert key_bytes(read.keys) == key_bytes(KEYS)
+    assert (read.index.kind, read.index.metric, read.index.recall) == (kind, metric, round(written.index.recall, 6))
+    before, after = written.index.search(VECTORS, 5), read.index.search(VECTORS, 5)
+    np.testing.assert_array_equal(after.rows, before.rows)
+    np.testing.assert_array_equal(after.distance, before.distance)
+    assert {name: read.manifest[name] for name in written.manifest} == written.manifest
+    assert read.manifest["vectors"] == 300
+    assert read.manifest["pair_recall"] == 0.995
+    assert set(read.manifest["files"]) == {"index.faiss", "keys.npy"}
+
+
+def test_a_generation_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(NoGeneration, match=f"{NAME} is not in .*`dedup run`.*--indexes"):
+        load(tmp_path)
+
+
+def test_another_encoders_generation_is_refused(folder):
+    with pytest.raises(GenerationMismatch, match=f"{NAME} holds vectors of trigrams .abababababababab., the"):
+        load(folder, fingerprint="cd" * 32)
+
+
+def test_another_metrics_generation_is_refused(folder):
+    with pytest.raises(GenerationMismatch, match=f"{NAME} has the metric euclidean, asked for was manhattan"):
+        load(folder, metric=Metric.MANHATTAN)
+
+
+def test_a_generation_of_another_normaliser_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(generations, "NORMALISER_VERSION", generations.NORMALISER_VERSION + 1)
+    with pytest.raises(GenerationMismatch, match=f"{NAME} has the normaliser version 1, asked for was 2"):
+        load(folder)
+
+
+def test_a_generation_of_another_format_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(generations, "FORMAT", generations.FORMAT + 1)
+    with pytest.raises(GenerationMismatch, match=f"{NAME} has the format 1, asked for was 2"):
+        load(folder)
+
+
+@pytest.mark.parametrize("file", ["index.faiss", "keys.npy"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_damaged_file_is_named(folder, file, damage):
+    path = folder / NAME / file
+    if damage == "flip":
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 0x80
+        path.write_bytes(content)
+    elif damage == "cut":
+        os.truncate(path, path.stat().st_size - 1)
+    else:
+        path.unlink()
+    said = {"flip": "has SHA-256", "cut": r"has \d+ bytes, its manifest says", "remove": "cannot be read"}[damage]
+    with pytest.raises(ArtifactDamaged, match=f"{NAME}/{file} {said}"):
+        load(folder)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"files": 3}'])
+def test_a_damaged_manifest_is_named(folder, content):
+    (folder / NAME / MANIFEST).write_text(content)
+    with pytest.raises(ArtifactDamaged, match=f"{NAME}/{MANIFEST} is missing or not a manifest"):
+        load(folder)
+
+
+def test_files_beside_those_of_the_manifest_do_not_count(folder):
+    (folder / NAME / "notes.txt").write_text("made on a Monday")
+    assert len(load(folder).index) == 300
+
+
+def test_keys_of_another_number_than_the_vectors_are_refused(tmp_path):
+    index = build_index(VECTORS, Metric.EUCLIDEAN, None, recall_floor=0.9, progress=Silent())
+    save_generation(tmp_path, NAME, index, KEYS[1:], fingerprint=FINGERPRINT, encoder="trigrams", pair_recall=1.0)
+    with pytest.raises(ArtifactDamaged, match="has 299 keys for 300 vectors"):
+        load(tmp_path)
+
+
+def test_an_unchanged_generation_is_not_read_through_again(folder, monkeypatch):
+    load(folder)
+    monkeypatch.setattr(artifacts, "sha256", lambda file: pytest.fail(f"{file} is read through"))
+    assert len(load(folder).index) == 300
+
+
+def test_two_generations_of_one_name_cannot_be(folder):
+    before = json.loads((folder / NAME / MANIFEST).read_text())
+    with pytest.raises(DedupError, match="cannot be written"):
+        save(folder, Metric.MANHATTAN)
+    assert json.loads((folder / NAME / MANIFEST).read_text()) == before
+    assert [path.name for path in folder.iterdir()] == [NAME]
+
+
+def test_names_sort_by_time_wherever_they_were_begun_and_are_never_twice_the_same():
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    later_elsewhere = (noon + timedelta(seconds=1)).astimezone(timezone(timedelta(hours=-8)))
+    first, second = new_generation_name(noon), new_generation_name(later_elsewhere)
+    assert first.startswith("generation-20260101T120000Z-")
+    assert first < second
+    assert len({new_generation_name(noon) for _ in range(100)}) == 100

@@ -1,0 +1,170 @@
+"""The join finds the pairs that comparing everything with everything finds, and says how many of them it missed."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import as_dict, clustered_unit_rows, grid_vectors, pairs_within, random_unit_rows, repeatable
+
+from dedup import join
+from dedup.distance import cross_distances
+from dedup.errors import RecallBelowFloor
+from dedup.index import train_centroids
+from dedup.join import Joined, self_join
+from dedup.progress import Silent
+from dedup.questions import Float32, Metric
+from dedup.settings import IndexKind
+
+metrics = pytest.mark.parametrize("metric", list(Metric))
+WIDTH = {Metric.MANHATTAN: 2.0, Metric.EUCLIDEAN: 0.6}  # a cut-off with as many pairs in both, in 16 dimensions
+
+
+def joined(vectors: Float32, metric: Metric, cutoff: float, **cells) -> Joined:
+    return self_join(vectors, metric, cutoff, **{"centroids": None, "recall_floor": 0.99, **cells}, progress=Silent())
+
+
+@pytest.fixture
+def small_tiles(monkeypatch):
+    monkeypatch.setattr(join, "_TILE", 3)
+
+
+def within(vectors: Float32, metric: Metric, cutoff: float) -> set[tuple[int, int]]:
+    left, right = np.nonzero(np.triu(cross_distances(vectors, vectors, metric) <= cutoff, 1))
+    return set(zip(left.tolist(), right.tolist(), strict=True))
+
+
+@metrics
+@pytest.mark.parametrize("tile", [1, 3, 2048])
+@repeatable
+@given(vectors=grid_vectors(14), cutoff=st.sampled_from([0.0, 0.125, 0.25, 0.5, 1.0, 9.0]))
+def test_comparing_all_with_all_equals_looking_at_every_pair(metric, tile, vectors, cutoff):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(join, "_TILE", tile)
+        found = joined(vectors, metric, cutoff)
+    assert as_dict(found.pairs) == pairs_within(vectors, metric, cutoff)
+    assert (found.recall, found.visits) == (1.0, 0)
+
+
+@metrics
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 4, 7])
+def test_a_corpus_of_a_few_rows(metric, rows, small_tiles):
+    vectors = np.repeat(random_unit_rows(1, 1, 8), rows, axis=0)
+    assert set(as_dict(joined(vectors, metric, 0.0).pairs)) == within(vectors, metric, 0.0)
+    assert len(joined(vectors, metric, 0.0).pairs) == rows * (rows - 1) // 2
+
+
+@metrics
+def test_no_pair_is_under_a_negative_cutoff(metric):
+    vectors = np.repeat(random_unit_rows(1, 1, 8), 5, axis=0)
+    assert len(joined(vectors, metric, -0.1).pairs) == 0
+
+
+@metrics
+def test_near_duplicates_at_the_cutoff_are_not_lost_to_rounding(metric):
+    """BLAS and SIMD round otherwise than `dedup.distance`, by which a pair is in or out."""
+    vectors = clustered_unit_rows(2, 400, 384, groups=40, spread=0.001)
+    distances = np.sort(cross_distances(vectors, vectors, metric)[np.triu_indices(len(vectors), 1)])
+    for cutoff in distances[[0, 10, 1000, 1500]].tolist():
+        assert set(as_dict(joined(vectors, metric, cutoff).pairs)) == within(vectors, metric, cutoff)
+
+
+@metrics
+def test_a_large_group_of_near_copies_yields_all_its_pairs(metric):
+    vectors = clustered_unit_rows(3, 3000, 4, groups=1, spread=0.01)
+    found = joined(vectors, metric, 1.0)
+    assert len(found.pairs) == 3000 * 2999 // 2
+    assert (found.pairs.left < found.pairs.right).all()
+    assert (np.diff(found.pairs.left * 3000 + found.pairs.right) > 0).all()
+
+
+@metrics
+def test_the_order_of_the_rows_changes_nothing(metric, small_tiles):
+    vectors = clustered_unit_rows(4, 120, 16, groups=20, spread=0.3)
+    order = np.random.default_rng(5).permutation(len(vectors))
+    found = as_dict(joined(vectors, metric, WIDTH[metric]).pairs)
+    shuffled = as_dict(joined(vectors[order], metric, WIDTH[metric]).pairs)
+    assert len(found) > 100
+    assert found == {tuple(sorted((int(order[i]), int(order[j])))): far for (i, j), far in shuffled.items()}
+
+
+@metrics
+@pytest.mark.parametrize("cells", [1, 2, 5, 16])
+@pytest.mark.parametrize("tile", [3, 2048])
+def test_visiting_every_cell_finds_what_comparing_all_with_all_finds(metric, cells, tile, monkeypatch):
+    monkeypatch.setattr(join, "_TILE", tile)
+    monkeypatch.setattr(join, "_VISITS", (cells,))
+    vectors = clustered_unit_rows(6, 300, 16, groups=30, spread=0.5)
+    centroids = random_unit_rows(7, cells, 16)
+    found = joined(vectors, metric, WIDTH[metric], centroids=centroids)
+    assert as_dict(found.pairs) == as_dict(joined(vectors, metric, WIDTH[metric]).pairs)
+    assert (found.visits, found.recall) == (cells, 1.0)
+
+
+@metrics
+@pytest.mark.parametrize("visits", [1, 2, 3, 7])
+@settings(repeatable, max_examples=40)
+@given(vectors=grid_vectors(20, fewest_rows=7), cutoff=st.sampled_from([0.125, 0.5, 9.0]))
+def test_no_pair_is_given_twice_or_wrongly_and_none_that_shares_a_home_is_missed(metric, visits, vectors, cutoff):
+    centroids = np.unique(vectors, axis=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(join, "_VISITS", (visits,))
+        patch.setattr(join, "_TILE", 3)
+        found = as_dict(joined(vectors, metric, cutoff, centroids=centroids, recall_floor=0.0).pairs)
+    truth = pairs_within(vectors, metric, cutoff)
+    assert found.items() <= truth.items()
+    at_home = {(i, j) for i, j in truth if (vectors[i] == vectors[j]).all()}  # every vector is a centroid
+    assert at_home <= set(found)
+
+
+@metrics
+def test_the_recall_stated_is_the_recall_there_is(metric, monkeypatch):
+    monkeypatch.setattr(join, "_VISITS", (1,))
+    vectors = clustered_unit_rows(8, 2000, 16, groups=150, spread=0.6)
+    centroids = train_centroids(vectors, IndexKind.IVF)
+    found = joined(vectors, metric, WIDTH[metric], centroids=centroids, recall_floor=0.0)
+    truth = set(as_dict(joined(vectors, metric, WIDTH[metric]).pairs))
+    measured = len(truth & set(as_dict(found.pairs))) / len(truth)
+    assert 0.3 < measured < 0.97  # a recall worth stating
+    assert found.recall == pytest.approx(measured, abs=0.05)
+
+
+@metrics
+@pytest.mark.parametrize("floor", [0.9, 0.99, 0.999])
+def test_cells_are_visited_until_the_floor_is_kept(metric, floor):
+    vectors = clustered_unit_rows(9, 2000, 16, groups=150, spread=0.6)
+    centroids = train_centroids(vectors, IndexKind.IVF)
+    found = joined(vectors, metric, WIDTH[metric], centroids=centroids, recall_floor=floor)
+    truth = set(as_dict(joined(vectors, metric, WIDTH[metric]).pairs))
+    assert len(truth) > 1000  # enough to tell the floors apart
+    assert found.recall >= floor
+    assert len(truth & set(as_dict(found.pairs))) / len(truth) >= floor - 0.005
+
+
+@metrics
+def test_duplicates_too_few_for_a_sample_to_hold_are_found_all_the_same(metric):
+    """A sample without a single pair says nothing of the recall; it once chose the fewest visits, and lost pairs."""
+    random = np.random.default_rng(12)
+    vectors = random_unit_rows(13, 4000, 32)
+    copies = vectors[:15] + 0.55 * random_unit_rows(14, 15, 32)
+    vectors[random.permutation(np.arange(15, 4000))[:15]] = copies / np.linalg.norm(copies, axis=1, keepdims=True)
+    centroids = train_centroids(vectors, IndexKind.IVF)
+    cutoff = {Metric.MANHATTAN: 2.75, Metric.EUCLIDEAN: 0.55}[metric]
+    truth = as_dict(joined(vectors, metric, cutoff).pairs)
+    assert len(truth) in (14, 15)
+    assert as_dict(joined(vectors, metric, cutoff, centroids=centroids).pairs) == truth
+
+
+@metrics
+def test_a_join_that_cannot_keep_the_floor_is_refused(metric, monkeypatch):
+    monkeypatch.setattr(join, "_VISITS", (1,))
+    vectors = clustered_unit_rows(8, 2000, 16, groups=150, spread=0.6)
+    centroids = train_centroids(vectors, IndexKind.IVF)
+    with pytest.raises(RecallBelowFloor, match=r"found 0\.\d{4} of the pairs .* floor is 0\.99; .*--index flat"):
+        joined(vectors, metric, WIDTH[metric], centroids=centroids)
+
+
+@metrics
+def test_cells_without_any_pair_are_an_empty_join(metric):
+    vectors = np.eye(16, dtype=np.float32)
+    found = joined(vectors, metric, 0.5, centroids=vectors[:4])
+    assert (len(found.pairs), found.recall) == (0, 1.0)
