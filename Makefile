@@ -36,7 +36,7 @@ demo: .venv/.installed  ## install, run the main job on the shipped example and 
 	@echo "  dedup run YOUR-DUMP.csv --source yours"
 
 test: .venv/.tools  ## install what the tests need and run them
-	$(BIN)/python -m pytest -n 2 -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 check: test lint types layers migrations-check  ## all that CI checks
 

@@ -47,10 +47,7 @@ def writing(folder: Path, facts: dict[str, Any]) -> Iterator[Path]:
         beside.rename(folder)
         flush(folder.parent)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise DedupError(
-            f"{folder} cannot be written: {reason}; free some space or choose a writable folder"
-        ) from error
+        raise _unwritable(folder, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -80,6 +77,28 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def replace_file(file: Path, text: str) -> None:
+    """Write ``text`` to ``file``, made whole beside it and put in its place at once, with its folder; on disk after.
+
+    Raises
+    ------
+    DedupError
+        Where it cannot be written (permissions, disk full). What was there before stays.
+    """
+    beside = file.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text, "utf-8", newline="\n")
+        flush(beside)
+        beside.replace(file)
+        flush(file.parent)
+    except OSError as error:
+        raise _unwritable(file, error) from error
+    finally:
+        with suppress(OSError):  # gone where all went well
+            beside.unlink()
+
+
 def flush(path: Path) -> None:
     """Put a file or a folder's entries on disk, so that a power cut does not undo them."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -87,6 +106,11 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _unwritable(path: Path, error: OSError) -> DedupError:
+    reason = error.strerror or str(error)
+    return DedupError(f"{path} cannot be written: {reason}; free some space or choose a writable folder")
 
 
 def _described(file: Path) -> dict[str, Any]:

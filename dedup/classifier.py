@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dedup.artifacts import replace_file
 from dedup.errors import ClassifierError
 from dedup.questions import Float64, Metric
 
@@ -90,10 +92,14 @@ def fit_classifier(
     Raises
     ------
     ClassifierError
-        If the labels are of one class only, or duplicates are not nearer than the others.
+        If the labels are of one class only, can be separated without a mistake, or duplicates are not nearer.
     """
     from sklearn import __version__ as sklearn_version
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
+
+    if not 0 < prior < 1:
+        raise ClassifierError(f"the prior is {prior:g}; expected a share of duplicates above 0 and below 1")
 
     near = np.asarray(distance, dtype=np.float64)
     label = np.asarray(duplicate, dtype=bool)
@@ -103,7 +109,16 @@ def fit_classifier(
             f"{pairs} has {positives} duplicates among {len(label)} labelled pairs; give labels of both kinds"
         )
     weight = np.where(label, prior / label.mean(), (1 - prior) / (1 - label.mean()))
-    model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(near[:, None], label, sample_weight=weight)
+    model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            model.fit(near[:, None], label, sample_weight=weight)
+        except ConvergenceWarning as warning:
+            raise ClassifierError(
+                f"one distance separates the {len(label)} labelled pairs of {pairs} without a mistake, which says "
+                "nothing of how sure it is; give more labels, with hard ones among them"
+            ) from warning
     slope, intercept = -float(model.coef_[0, 0]), -float(model.intercept_[0])
     if slope <= 0:
         raise ClassifierError(
@@ -123,11 +138,8 @@ def fit_classifier(
 def save_classifier(classifier: Classifier, indexes: Path) -> Path:
     """Write a classifier under ``indexes``, where `load_classifier` finds it, and return the file."""
     folder = indexes / _FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / _file_name(classifier.fingerprint, classifier.metric)
-    beside = file.with_suffix(".writing")
-    beside.write_text(json.dumps(classifier.to_json(), indent=2) + "\n", "utf-8")
-    beside.replace(file)
+    replace_file(file, json.dumps(classifier.to_json(), indent=2) + "\n")
     return file
 
 

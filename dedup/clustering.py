@@ -19,7 +19,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dedup.distance import cross_distances, pair_distances
+from dedup.distance import farthest, pair_distances
 from dedup.questions import Float32, Int64, Metric, Pairs
 
 
@@ -110,8 +110,7 @@ class _Growing:
         if len(rows) == len(others) == 1:
             return False  # linked themselves
         fewer, more = sorted((rows, others), key=len)
-        farthest = cross_distances(self._embeddings[fewer], self._embeddings[more], self._metric).max()
-        return bool(farthest > self._widest)
+        return farthest(self._embeddings[fewer], self._embeddings[more], self._metric) > self._widest
 
 
 def _widest(embeddings: Float32, metric: Metric, label: Int64) -> Float32:
@@ -124,7 +123,7 @@ def _widest(embeddings: Float32, metric: Metric, label: Int64) -> Float32:
     widest[twos] = pair_distances(embeddings, order[start[twos]], order[start[twos] + 1], metric)
     for cluster in np.flatnonzero(size > 2).tolist():
         rows = embeddings[order[start[cluster] : start[cluster + 1]]]
-        widest[cluster] = cross_distances(rows, rows, metric).max()
+        widest[cluster] = farthest(rows, rows, metric)
     return widest
 
 

@@ -42,6 +42,11 @@ def pair_distances(embeddings: Float32, left: Int64, right: Int64, metric: Metri
     return found
 
 
+def farthest(queries: Float32, stored: Float32, metric: Metric) -> float:
+    """Return the largest distance between a vector of one set and one of the other, one row of the table at a time."""
+    return max(float(distance(query[None, :], stored, metric).max()) for query in queries)
+
+
 def cross_distances(queries: Float32, stored: Float32, metric: Metric) -> Float32:
     """Return every distance between two sets of vectors: (n, d) and (m, d) give (n, m)."""
     found = np.empty((len(queries), len(stored)), dtype=np.float32)

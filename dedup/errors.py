@@ -12,8 +12,7 @@
     ├── ArtifactDamaged         a stored folder's file is missing, cut short or has the wrong SHA-256
     ├── GenerationError         an index generation is refused, by name
     │   ├── NoGeneration        nothing has been built yet
-    │   ├── GenerationMismatch  it holds another encoder's, metric's or normaliser's vectors
-    │   └── RecallBelowFloor    approximate search could not be tuned up to the recall floor
+    │   └── GenerationMismatch  it holds another encoder's, metric's or normaliser's vectors
     └── StoreError              the database cannot be reached or used
         ├── SchemaMismatch      its schema is older or newer than this program's
         └── UnknownQuestion     an id that no recorded question has
@@ -70,10 +69,6 @@ class NoGeneration(GenerationError):
 
 class GenerationMismatch(GenerationError):
     """A generation holds other vectors than the ones asked for."""
-
-
-class RecallBelowFloor(GenerationError):
-    """Approximate search could not be tuned up to the recall floor."""
 
 
 class StoreError(DedupError):

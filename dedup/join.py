@@ -10,6 +10,7 @@ exact search on one sample passes the floor, and what is reported is measured on
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,9 +18,10 @@ import faiss
 import numpy as np
 
 from dedup.distance import pair_distances
-from dedup.errors import RecallBelowFloor
 from dedup.progress import Progress
 from dedup.questions import Float32, Int64, Metric, Pairs
+
+log = logging.getLogger(__name__)
 
 _TILE = 2048  # rows compared at once: a tile of distances takes 16 MiB
 _SAMPLES = (256, 1024, 4096)  # queries of each of the two recall samples: more where duplicates are few
@@ -54,44 +56,53 @@ def self_join(
     Parameters
     ----------
     embeddings
-        (n, d) float32.
+        (n, d) float32, unit rows.
     centroids
         (c, d) float32 to cut the corpus into cells, or None to compare all with all.
     recall_floor
-        The share of the pairs under the cut-off that must be found.
-
-    Raises
-    ------
-    RecallBelowFloor
-        If the recall measured on the second sample is under the floor.
+        The share of the pairs under the cut-off that must be found; where cells cannot, all is compared with all.
     """
     if centroids is None:
-        with progress.stage("join", "rows", total=len(embeddings)) as advance:
-            everything = np.arange(len(embeddings), dtype=np.int64)
-            found = []
-            for tile in _tiles(everything, everything[:0]):
-                found.append(_within(embeddings, *tile, metric, cutoff))
-                advance(len(tile[0]) if tile[0] is tile[1] else 0)
-        return Joined(_as_pairs(found, embeddings, metric, cutoff), recall=1.0, visits=0)
-    with progress.stage("tune join", "samples"):
+        return _join_all(embeddings, metric, cutoff, progress)
+    joined = _join_in_cells(embeddings, metric, cutoff, centroids, recall_floor, progress)
+    if joined.recall >= recall_floor:
+        return joined
+    log.warning(
+        "the join in cells found %.4f of the pairs under the cut-off, the recall floor is %g: comparing all with all",
+        joined.recall,
+        recall_floor,
+    )
+    return _join_all(embeddings, metric, cutoff, progress)
+
+
+def _join_all(embeddings: Float32, metric: Metric, cutoff: float, progress: Progress) -> Joined:
+    everything = np.arange(len(embeddings), dtype=np.int64)
+    found = []
+    with progress.stage("join", "rows", total=len(embeddings)) as advance:
+        for rows, others in _tiles(everything, everything[:0]):
+            found.append(_within(embeddings, rows, others, metric, cutoff))
+            if rows is others:  # the first tile of these rows
+                advance(len(rows))
+    return Joined(_as_pairs(found, embeddings, metric, cutoff), recall=1.0, visits=0)
+
+
+def _join_in_cells(
+    embeddings: Float32, metric: Metric, cutoff: float, centroids: Float32, recall_floor: float, progress: Progress
+) -> Joined:
+    with progress.stage("tune join", "samples", total=2) as advance:
         cells = _Cells.around(centroids, embeddings)
         tuning, held_out = _exact_samples(embeddings, metric, cutoff)
         visits = _fewest_visits(cells, tuning, recall_floor)
+        advance(2)
+    found = []
     with progress.stage("join", "cells", total=len(centroids)) as advance:
-        found = []
         for residents, visitors in cells.members(visits):
-            for tile in _tiles(residents, visitors):
-                left, right = _within(embeddings, *tile, metric, cutoff)
+            for rows, others in _tiles(residents, visitors):
+                left, right = _within(embeddings, rows, others, metric, cutoff)
                 found.append(cells.once(left, right, visits))
             advance(1)
     pairs = _as_pairs(found, embeddings, metric, cutoff)
-    recall = _recall(pairs, held_out, len(embeddings))
-    if recall < recall_floor:
-        raise RecallBelowFloor(
-            f"the join found {recall:.4f} of the pairs under the cut-off, the recall floor is {recall_floor:g}; "
-            "compare all with all (--index flat) or lower the floor (--recall-floor)"
-        )
-    return Joined(pairs, recall, visits)
+    return Joined(pairs, _recall(pairs, held_out, len(embeddings)), visits)
 
 
 def _tiles(residents: Int64, visitors: Int64) -> Iterator[tuple[Int64, Int64]]:

@@ -99,11 +99,6 @@ def find_duplicates(embeddings: Float32, classifier: Classifier, settings: Setti
     ----------
     embeddings
         (n, d) float32, unit rows, distinct texts in the order of their keys: the order decides ties.
-
-    Raises
-    ------
-    RecallBelowFloor
-        If approximate search or the approximate join cannot keep the recall floor of the settings.
     """
     metric, floor = classifier.metric, settings.recall_floor
     with progress.stage("cells", "vectors", total=len(embeddings)) as advance:

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from dedup.classifier import Classifier, load_classifier
 from dedup.distance import distance
 from dedup.encoders import Encoder, load_encoder
-from dedup.errors import NoGeneration, UnknownQuestion
+from dedup.errors import DedupError, NoGeneration, UnknownQuestion
 from dedup.index import Generation, load_generation
 from dedup.questions import Metric
 from dedup.settings import Settings
@@ -81,7 +81,7 @@ class Searcher:
 
         A recorded text with the same text key has distance 0 and probability 1: it asks the same by definition.
         """
-        asked = normalise(text)
+        asked = _asked(text)
         found = self._generation.index.search(self._encoder.encode([asked]), k)
         real = found.rows[0] >= 0
         keys = self._generation.keys[found.rows[0, real]]
@@ -130,7 +130,7 @@ def explain(store: Store, settings: Settings, one: str, other: str, source: str 
     recorded pairs; Hu, 1961).
     """
     left, right = _find(store, one, source), _find(store, other, source)
-    texts = [normalise(side if isinstance(side, str) else side.text) for side in (left, right)]
+    texts = [_asked(side if isinstance(side, str) else side.text) for side in (left, right)]
     encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size)
     classifier = load_classifier(settings.indexes, encoder.name, encoder.fingerprint, encoder.metric)
     first, second = encoder.encode(texts)
@@ -149,6 +149,17 @@ def explain(store: Store, settings: Settings, one: str, other: str, source: str 
         same_text,
         _chain(store, left, right),
     )
+
+
+def _asked(text: str) -> str:
+    """Return the normalised text, or refuse what is no question: dumps do so with their rows."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise DedupError("the question is not valid UTF-8; mend its encoding") from None
+    if not (asked := normalise(text)):
+        raise DedupError("the question is empty; give some text")
+    return asked
 
 
 def _find(store: Store, id_or_text: str, source: str | None) -> QuestionRecord | str:

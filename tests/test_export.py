@@ -21,7 +21,9 @@ ROWS = st.lists(st.tuples(TEXT, st.floats(0, 1), st.integers(-(2**63), 2**63 - 1
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".CSV"])
 @given(rows=ROWS)
-def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, suffix: str, rows: list[tuple[object, ...]]) -> None:
+def test_what_is_written_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, rows: list[tuple[object, ...]]
+) -> None:
     file = tmp_path_factory.mktemp("export") / f"rows{suffix}"
     assert write_rows(file, COLUMNS, rows) == len(rows)  # type: ignore[arg-type]
     assert read_back(file) == rows
@@ -33,7 +35,7 @@ def read_back(file: Path) -> list[tuple[object, ...]]:
             with file.open(newline="", encoding="utf-8") as stream:
                 header, *rows = csv.reader(stream)
             assert header == list(COLUMNS)
-            return [(id, float(p), int(c)) for id, p, c in rows]
+            return [(own, float(p), int(c)) for own, p, c in rows]
         case ".jsonl":
             lines = file.read_text("utf-8").split("\n")[:-1]
             return [tuple(json.loads(line)[name] for name in COLUMNS) for line in lines]

@@ -76,10 +76,10 @@ def test_every_question_is_exported_once_and_the_most_viewed_one_is_canonical(
 ) -> None:
     run_csv(KITCHEN)
     _, clusters = exported(settings, tmp_path)
-    assert sorted(row["id"] for row in clusters) == sorted(id for id, _, _ in KITCHEN)
+    assert sorted(row["id"] for row in clusters) == sorted(own for own, _, _ in KITCHEN)
     by_id = {row["id"]: row for row in clusters}
-    assert {by_id[id]["canonical_id"] for id in ("1", "2", "3", "10")} == {"2"}
-    assert {by_id[id]["canonical_id"] for id in ("4", "5")} == {"4"}
+    assert {by_id[own]["canonical_id"] for own in ("1", "2", "3", "10")} == {"2"}
+    assert {by_id[own]["canonical_id"] for own in ("4", "5")} == {"4"}
     assert by_id["6"]["canonical_id"] == "6"
     assert all(float(row["probability"]) == 1.0 for row in clusters if row["id"] == row["canonical_id"])
 
@@ -213,7 +213,11 @@ def test_ids_are_those_of_their_source(run_csv: RunCsv, settings: Settings, tmp_
     run_csv(KITCHEN[:2], source="kitchen")
     run_csv([("1", "How do I boil an egg?", 1)], source="forum")
     _, clusters = exported(settings, tmp_path)
-    assert sorted((row["source"], row["id"]) for row in clusters) == [("forum", "1"), ("kitchen", "1"), ("kitchen", "2")]
+    assert sorted((row["source"], row["id"]) for row in clusters) == [
+        ("forum", "1"),
+        ("kitchen", "1"),
+        ("kitchen", "2"),
+    ]
     assert len({row["cluster"] for row in clusters}) == 1
 
 
@@ -226,7 +230,10 @@ def test_the_report_is_written_and_named(run_csv: RunCsv, settings: Settings) ->
 
 def test_a_pair_file_is_a_corpus_of_its_questions_and_labels(settings: Settings, tmp_path: Path) -> None:
     header = ("qid1", "qid2", "question1", "question2", "is_duplicate")
-    rows = [("1", "2", "How do I boil an egg?", "How do I boil eggs?", 1), ("1", "3", "How do I boil an egg?", "Why?", 0)]
+    rows = [
+        ("1", "2", "How do I boil an egg?", "How do I boil eggs?", 1),
+        ("1", "3", "How do I boil an egg?", "Why?", 0),
+    ]
     dump = write_csv(tmp_path / "pairs.csv", rows, header)
     result = run([dump], settings, DumpOptions())
     assert (result.summary.read, result.ingested.labels) == (3, 2)

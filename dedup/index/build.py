@@ -7,7 +7,6 @@ import math
 import faiss
 import numpy as np
 
-from dedup.errors import RecallBelowFloor
 from dedup.index.faiss_index import FaissIndex
 from dedup.progress import Progress
 from dedup.questions import Float32, Int64, Metric, Neighbours
@@ -51,12 +50,8 @@ def build_index(
     """Build the index of ``vectors``, (n, d) float32, and measure its recall.
 
     An IVF index looks into more and more cells until its recall on a sample, against exact search in the same metric,
-    reaches the floor; the recall it then states is measured on another sample.
-
-    Raises
-    ------
-    RecallBelowFloor
-        If the stated recall is under the floor.
+    reaches the floor; the recall it then states is measured on another sample. Where that one is under the floor it
+    looks into all of them.
     """
     with progress.stage("index", "vectors", total=len(vectors)) as advance:
         if centroids is None:
@@ -78,10 +73,7 @@ def _tune(index: FaissIndex, vectors: Float32, recall_floor: float) -> None:
         index.probes = min(2 * index.probes, index.cells)
     index.recall = _recall(_others(index, vectors, held_out), _others(exact, vectors, held_out))
     if index.recall < recall_floor:
-        raise RecallBelowFloor(
-            f"the index finds {index.recall:.4f} of the true neighbours, the recall floor is {recall_floor:g}; "
-            "search exactly (--index flat) or lower the floor (--recall-floor)"
-        )
+        index.probes, index.recall = index.cells, 1.0
 
 
 def _others(index: FaissIndex, vectors: Float32, sample: Int64) -> Neighbours:

@@ -23,6 +23,7 @@ from dedup.questions import Keys, Metric
 from dedup.text import NORMALISER_VERSION
 
 FORMAT = 1
+_INDEX, _KEYS = "index.faiss", "keys.npy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ def save_generation(
         "pair_recall": round(pair_recall, 6),
     }
     with writing(folder / name, facts) as beside:
-        index.save(beside / "index.faiss")
-        np.save(beside / "keys.npy", keys)
+        index.save(beside / _INDEX)
+        np.save(beside / _KEYS, keys)
     return Generation(name, index, keys, facts)
 
 
@@ -92,8 +93,8 @@ def load_generation(folder: Path, name: str, *, fingerprint: str, encoder: str, 
     """Read a generation, ready to be searched; refused as `check_generation` does."""
     manifest = check_generation(folder, name, fingerprint=fingerprint, encoder=encoder, metric=metric)
     path = folder / name
-    keys = np.load(path / "keys.npy", allow_pickle=False)
-    index = FaissIndex.load(path / "index.faiss", metric, float(manifest["recall"]))
+    keys = np.load(path / _KEYS, allow_pickle=False)
+    index = FaissIndex.load(path / _INDEX, metric, float(manifest["recall"]))
     if len(keys) != len(index):
         raise ArtifactDamaged(f"{path} has {len(keys)} keys for {len(index)} vectors; run `dedup run` to rebuild it")
     return Generation(name, index, keys, manifest)
@@ -110,6 +111,8 @@ def _refuse_others(name: str, manifest: Mapping[str, Any], fingerprint: str, enc
                 f"generation {name} has the {what} {found}, asked for was {expected}; "
                 "run `dedup run` to build one that has it, or ask for what is there"
             )
+    if not {_INDEX, _KEYS} <= manifest["files"].keys() or not isinstance(manifest.get("recall"), float):
+        raise ArtifactDamaged(f"the manifest of generation {name} lacks a file or its recall; run `dedup run` again")
     if manifest.get("fingerprint") != fingerprint:
         raise GenerationMismatch(
             f"generation {name} holds vectors of {manifest.get('encoder')} "

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import uuid
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dedup.artifacts import flush
+from dedup.artifacts import replace_file
 from dedup.classifier import Classifier
-from dedup.errors import DedupError
 from dedup.report import figures
 from dedup.report.charts import draw_histogram
 from dedup.report.contents import RunReport
@@ -58,22 +55,7 @@ def write_report(report: RunReport, folder: Path) -> Path:
         Where it cannot be written (permissions, disk full). What was there before stays.
     """
     file = folder / f"run-{report.run_id:06d}.html"
-    page = render_report(report)
-    beside = folder / f".writing-{uuid.uuid4().hex}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        beside.write_text(page, "utf-8", newline="\n")
-        flush(beside)
-        beside.replace(file)
-        flush(folder)
-    except OSError as error:
-        raise DedupError(
-            f"the report {file} cannot be written: {error.strerror or error}; free some space or choose a writable "
-            "folder with --reports"
-        ) from error
-    finally:
-        with suppress(OSError):  # gone where all went well
-            beside.unlink()
+    replace_file(file, render_report(report))
     return file
 
 

@@ -12,8 +12,8 @@ import pytest
 from corpora import KITCHEN, read_csv, write_csv
 from fakes import HashingEncoder
 
-from dedup.cli import main
 from dedup.classifier import load_classifier
+from dedup.cli import main
 from dedup.questions import Metric
 from dedup.settings import Settings
 
@@ -245,9 +245,7 @@ def test_escape_sequences_in_a_question_do_not_reach_the_terminal(dedup: Dedup, 
         (["--config", "none.toml", "status"], 1, "none.toml"),
     ],
 )
-def test_a_mistake_ends_in_one_line_and_its_exit_code(
-    dedup: Dedup, arguments: list[str], code: int, said: str
-) -> None:
+def test_a_mistake_ends_in_one_line_and_its_exit_code(dedup: Dedup, arguments: list[str], code: int, said: str) -> None:
     ended = dedup(*arguments)
     assert ended.code == code
     assert said in ended.err

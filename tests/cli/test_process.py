@@ -25,7 +25,9 @@ def dedup(*arguments: str, cwd: Path, stdin: str | None = None) -> subprocess.Co
     return python("-m", "dedup.cli", *arguments, cwd=cwd, stdin=stdin)
 
 
-@pytest.mark.parametrize("statement", ["import dedup", "from dedup.cli import cli; cli(['--help'], standalone_mode=False)"])
+@pytest.mark.parametrize(
+    "statement", ["import dedup", "from dedup.cli import cli; cli(['--help'], standalone_mode=False)"]
+)
 def test_nothing_heavy_is_imported_before_it_is_needed(statement: str, tmp_path: Path) -> None:
     shown = "import sys; print(*[m for m in sys.modules if '.' not in m], file=sys.stderr)"
     imported = python("-c", f"{statement}; {shown}", cwd=tmp_path).stderr.split()
@@ -56,6 +58,8 @@ def test_standard_input_is_a_dump(tmp_path: Path) -> None:
 
 def test_a_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -m dedup.cli --help | head -n 1"
-    ended = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert ended.stdout.startswith("Usage")
     assert ended.stderr == ""

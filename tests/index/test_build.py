@@ -5,7 +5,6 @@ import pytest
 from oracles import clustered_unit_rows, random_unit_rows
 
 from dedup.distance import cross_distances
-from dedup.errors import RecallBelowFloor
 from dedup.index import FLAT_UP_TO, FaissIndex, build, build_index, train_centroids
 from dedup.progress import Silent
 from dedup.questions import Float32, Metric
@@ -70,10 +69,12 @@ def test_without_cells_search_is_exact_and_says_so(metric, vectors):
 
 
 @metrics
-def test_an_index_that_cannot_keep_the_floor_is_refused(metric, vectors, centroids, monkeypatch):
-    monkeypatch.setattr(FaissIndex, "cells", 1)  # no more cells to look into
-    with pytest.raises(RecallBelowFloor, match=r"finds 0\.\d{4} of the true neighbours, .* 0\.99; .*--index flat"):
-        built(vectors, metric, centroids, 0.99)
+def test_where_the_second_sample_is_under_the_floor_every_cell_is_looked_into(metric, vectors, centroids, monkeypatch):
+    said = iter([1.0, 0.5])  # the tuning sample is content with one cell, the other one is not
+    monkeypatch.setattr(build, "_recall", lambda *_: next(said))
+    index = built(vectors, metric, centroids, 0.99)
+    assert (index.probes, index.recall) == (len(centroids), 1.0)
+    assert recall_among_others(index, vectors, np.arange(200)) == 1.0
 
 
 @metrics
