@@ -9,6 +9,7 @@
     ├── EncoderError            an encoder cannot be loaded
     │   └── TamperedWeights     a weight file's SHA-256 is not the published one
     ├── ClassifierError         no usable classifier for this encoder and metric
+    ├── EvaluationError         labels that nothing can be judged by
     ├── ArtifactDamaged         a stored folder's file is missing, cut short or has the wrong SHA-256
     ├── GenerationError         an index generation is refused, by name
     │   ├── NoGeneration        nothing has been built yet
@@ -53,6 +54,10 @@ class TamperedWeights(EncoderError):
 
 class ClassifierError(DedupError):
     """There is no usable classifier for this encoder and metric."""
+
+
+class EvaluationError(DedupError):
+    """Labels that nothing can be judged by."""
 
 
 class ArtifactDamaged(DedupError):

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from dedup.collapse import QuestionPairs, Texts, as_question_pairs, collapse
 from dedup.distance import pair_distances
 from dedup.dumps import DumpOptions
 from dedup.encoders import Encoder, VectorStore, encode_missing, load_encoder
-from dedup.errors import DedupError, DumpError
+from dedup.errors import DedupError, DumpError, StoreError
 from dedup.index import (
     FaissIndex,
     build_index,
@@ -143,7 +144,8 @@ def run(
             job = _Job(store, run_id, settings, watch, datetime.now(UTC), time.perf_counter())
             return _run(job, dumps, options, on_error)
         except BaseException as error:
-            store.fail_run(run_id, str(error) or type(error).__name__)
+            with suppress(StoreError):  # a database that is gone must not hide what went wrong
+                store.fail_run(run_id, str(error) or type(error).__name__)
             raise
 
 

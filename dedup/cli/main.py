@@ -14,6 +14,7 @@ from dedup.cli.calibrate import calibrate
 from dedup.cli.clusters import clusters
 from dedup.cli.config import config
 from dedup.cli.db import db
+from dedup.cli.evaluate import evaluate
 from dedup.cli.explain import explain
 from dedup.cli.export import export
 from dedup.cli.query import query
@@ -47,7 +48,7 @@ def cli(context: click.Context, config: Path | None, quiet: bool) -> None:
     logging.getLogger("dedup").setLevel(logging.WARNING if quiet else logging.INFO)
 
 
-for command in (run, query, clusters, explain, export, status, calibrate, config, db):
+for command in (run, query, clusters, explain, export, status, calibrate, evaluate, config, db):
     cli.add_command(command)
 
 

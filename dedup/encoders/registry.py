@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from dedup.artifacts import sha256
 from dedup.encoders.protocol import Encoder
+from dedup.encoders.transformer import TransformerEncoder
 from dedup.errors import EncoderError, TamperedWeights
 from dedup.questions import Metric
 from dedup.text import NORMALISER_VERSION
@@ -37,8 +38,6 @@ def load_encoder(name: str, metric: Metric, *, batch_size: int = 64) -> Encoder:
     """
     folder = _find_folder(name)
     fingerprint = fingerprint_folder(folder)
-    from dedup.encoders.transformer import TransformerEncoder  # torch takes seconds to import
-
     return TransformerEncoder(name, folder, fingerprint, metric, batch_size=batch_size)
 
 

@@ -91,5 +91,5 @@ def test_a_folder_that_cannot_be_loaded_is_named(folder, tmp_path):
     shutil.copytree(folder, broken, ignore=shutil.ignore_patterns("model.safetensors"))
     (broken / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(EncoderError, match=r"broken cannot be loaded as a sentence-transformers model: ") as raised:
-        load_encoder(str(broken), Metric.EUCLIDEAN)
+        load_encoder(str(broken), Metric.EUCLIDEAN).encode(["why"])
     assert "\n" not in str(raised.value)
