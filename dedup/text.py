@@ -50,6 +50,8 @@ def normalise(text: str) -> str:
     Source: Unicode Standard Annex #15 (NFKC; 30 combining marks in a row are its Stream-Safe Text Format) and section
     3.13 of the Unicode Standard (case folding).
     """
+    if text.isascii() and "&" not in text:  # most questions; for these one round of the rest is all there is
+        return _trimmed(text.lower())
     for _ in range(_MOST_ROUNDS):
         if (once := _normalise_once(text)) == text:
             return text
@@ -62,7 +64,10 @@ def _normalise_once(text: str) -> str:
     text = _SUPERSCRIPT.sub(r"^\g<0>", html.unescape(_ENDLESS_REFERENCE.sub("\ufffd", text)))
     text = _UNBROKEN.sub(_with_fewer_marks, text)
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    text = _INVISIBLE.sub("", text.translate(_TYPOGRAPHIC))
+    return _trimmed(_INVISIBLE.sub("", text.translate(_TYPOGRAPHIC)))
+
+
+def _trimmed(text: str) -> str:
     text = " ".join(_CONTROL.sub(" ", text).split())
     return text.rstrip(_TRAILING) or text
 

@@ -163,3 +163,10 @@ def test_keys_survive_numpy_also_where_they_end_in_nul(keys):
     assert key_bytes(np.sort(array)) == sorted(keys)
     assert key_bytes(array[::-1]) == keys[::-1]
     assert key_bytes(np.unique(array)) == sorted(set(keys))
+
+
+@repeatable
+@given(st.text(st.characters(max_codepoint=127)))
+def test_the_short_way_of_plain_texts_leads_where_the_long_one_does(written):
+    assume("&" not in written)
+    assert normalise(written) == text._normalise_once(written) == text._normalise_once(normalise(written))
