@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers migrations-check startup bench format clean
+.PHONY: help demo test check lint types layers migrations-check startup classifiers bench format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -15,6 +15,7 @@ help:  ## show this list
 
 # torch goes first and alone: asked for by its exact version, pip takes a CPU build where one is at hand.
 .venv/.installed: .venv/.created pyproject.toml constraints.txt
+	@echo "Installing into .venv: some minutes and 2 GB."
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
 	$(PIP) --editable .
 	@touch $@
@@ -27,7 +28,9 @@ demo: .venv/.installed  ## install, run the main job on the shipped example and 
 	@mkdir -p demo
 	@cd demo && ../$(BIN)/dedup run ../examples/questions.csv
 	@cd demo && ../$(BIN)/dedup clusters --limit 8
-	@echo "The report:    demo/reports (open the HTML file in a browser)"
+	@echo "The encoder is not fine-tuned yet: it takes 5 minutes for 50, and can for cannot (docs/quality.md)."
+	@echo
+	@echo "The report:    $$(ls -t demo/reports/*.html | head -n 1) (open it in a browser)"
 	@echo "The database:  demo/dedup.db (SQLite)"
 	@echo
 	@echo "Try next, in the folder demo (the command is $(abspath $(BIN))/dedup):"
@@ -59,6 +62,12 @@ migrations-check: .venv/.tools  ## the models and the migrations say the same, o
 
 startup: .venv/.tools  ## the command starts in under 0.3 s
 	$(BIN)/python benchmarks/startup.py
+
+LABELS ?= train.tsv
+
+classifiers: .venv/.installed  ## fit the shipped classifiers again: make classifiers LABELS=train.tsv
+	$(BIN)/dedup calibrate $(LABELS) --metric manhattan --output dedup
+	$(BIN)/dedup calibrate $(LABELS) --metric euclidean --output dedup
 
 DUMP ?= examples/questions.csv
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from dedup.questions import Metric, Question
-from dedup.store import GenerationRecord, RecordedClusters, RecordedPairs, RunKind, Store
+from dedup.store import GenerationRecord, RecordedClusters, RecordedPairs, RunKind, RunOutcome, Store
 
 BATCH = 50_000
 
@@ -69,17 +69,19 @@ def measure(store: Store, rows: int) -> dict[str, float]:
     pairs, clusters = _found(corpus.ids, rows)
     encoder = store.register_encoder("fingerprint", "name", 384, 1)
     generation = GenerationRecord("generation", encoder, Metric.MANHATTAN, "flat", rows, 1.0)
+
+    def write(found: RecordedPairs) -> None:
+        store.write_results(run, generation, found, clusters, RunOutcome({}), corpus_revision=corpus.revision)
+
     none = RecordedPairs(pairs.left[:0], pairs.right[:0], pairs.distance[:0], pairs.probability[:0])
     with timed("write_results, clusters only"):
-        store.write_results(run, generation, none, clusters)
+        write(none)
     with timed("write_results, all pairs new"):
-        store.write_results(run, generation, pairs, clusters)
+        write(pairs)
     run = store.start_run(RunKind.RUN, Metric.MANHATTAN, 0.5, {})
     probability = np.where(np.arange(len(pairs.left)) % 100, pairs.probability, 1.0)
     with timed("write_results, the next night"):
-        store.write_results(
-            run, generation, RecordedPairs(pairs.left, pairs.right, pairs.distance, probability), clusters
-        )
+        write(RecordedPairs(pairs.left, pairs.right, pairs.distance, probability))
     with timed("counts"):
         store.counts(0.5)
     with timed("iter_pairs"):

@@ -1,4 +1,4 @@
-"""Folders that are either complete and unaltered, or not there: index generations and vector segments.
+"""Files and folders that are either complete and unaltered, or not there: reports, generations, vector segments.
 
 An artifact is a folder of files and a ``manifest.json`` that names each file with its size and SHA-256, beside the
 facts its owner adds. It is written under a temporary name beside its final one, flushed to disk, and renamed into
@@ -11,17 +11,23 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from dedup.errors import ArtifactDamaged, DedupError
 
 MANIFEST = "manifest.json"
-_VERIFIED = ".verified"  # which files (size, mtime, inode) had the right SHA-256 when they were last read through
+_VERIFIED = ".verified"  # which files (size, times, inode) had which SHA-256 when they were last read through
 _TEMPORARY = ".writing-"
+_ABANDONED_SECONDS = 24 * 3600
+
+
+Signature: TypeAlias = list[int | str]
 
 
 @contextmanager
@@ -35,9 +41,11 @@ def writing(folder: Path, facts: dict[str, Any]) -> Iterator[Path]:
     DedupError
         Where the folder cannot be written to (permissions, disk full).
     """
-    beside = folder.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+    beside = _beside(folder)
     try:
-        beside.mkdir(parents=True)
+        make_folder(beside.parent)
+        _sweep(beside.parent)
+        beside.mkdir()
         yield beside
         files = {file.name: _described(file) for file in sorted(beside.iterdir())}
         (beside / MANIFEST).write_text(json.dumps({**facts, "files": files}, indent=2) + "\n", "utf-8")
@@ -55,7 +63,7 @@ def writing(folder: Path, facts: dict[str, Any]) -> Iterator[Path]:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a complete artifact whose files all have the size and SHA-256 it gives.
 
-    A file is read through again only if its size, time or inode changed since it was last found right.
+    A file is read through again only if its size, a time, its inode or the SHA-256 asked for changed since.
 
     Raises
     ------
@@ -77,18 +85,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def replace_file(file: Path, text: str) -> None:
-    """Write ``text`` to ``file``, made whole beside it and put in its place at once, with its folder; on disk after.
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Yield a path beside ``file`` to write to; on leaving it takes the place of ``file`` at once, and is on disk.
 
     Raises
     ------
     DedupError
         Where it cannot be written (permissions, disk full). What was there before stays.
     """
-    beside = file.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+    beside = _beside(file)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, "utf-8", newline="\n")
+        make_folder(file.parent)
+        yield beside
         flush(beside)
         beside.replace(file)
         flush(file.parent)
@@ -99,6 +108,30 @@ def replace_file(file: Path, text: str) -> None:
             beside.unlink()
 
 
+def require_writable(folder: Path) -> None:
+    """Make ``folder``, and make sure, before any work, that files can be put into it.
+
+    Raises
+    ------
+    DedupError
+        Where they cannot.
+    """
+    try:
+        make_folder(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each on disk before anything is put into it."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        flush(folder.parent)
+
+
 def flush(path: Path) -> None:
     """Put a file or a folder's entries on disk, so that a power cut does not undo them."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -106,6 +139,18 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a kill left half written, a day ago or more: what is younger may be another process's."""
+    for left in folder.glob(f"{_TEMPORARY}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _unwritable(path: Path, error: OSError) -> DedupError:
@@ -123,14 +168,14 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _verify(file: Path, size: int, digest: str, verified: list[int] | None) -> list[int]:
+def _verify(file: Path, size: int, digest: str, verified: Signature | None) -> Signature:
     try:
         status = file.stat()
         if status.st_size != size:
             raise ArtifactDamaged(
                 f"{file} has {status.st_size} bytes, its manifest says {size}; {_remedy(file.parent)}"
             )
-        signature = [status.st_size, status.st_mtime_ns, status.st_ino]
+        signature: Signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, digest]
         if signature != verified and (found := sha256(file)) != digest:
             raise ArtifactDamaged(
                 f"{file} has SHA-256 {found[:16]}…, its manifest says {digest[:16]}…; {_remedy(file.parent)}"
@@ -144,15 +189,15 @@ def _remedy(folder: Path) -> str:
     return f"delete {folder} and run `dedup run` again to rebuild it"
 
 
-def _read_verified(folder: Path) -> dict[str, list[int]]:
+def _read_verified(folder: Path) -> dict[str, Signature]:
     try:
-        verified: dict[str, list[int]] = json.loads((folder / _VERIFIED).read_text("utf-8"))
+        verified: dict[str, Signature] = json.loads((folder / _VERIFIED).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return verified if isinstance(verified, dict) else {}
 
 
-def _remember_verified(folder: Path, found: dict[str, list[int]]) -> None:
+def _remember_verified(folder: Path, found: dict[str, Signature]) -> None:
     beside = folder / f"{_VERIFIED}-{uuid.uuid4().hex}"
     try:
         beside.write_text(json.dumps(found), "utf-8")

@@ -15,14 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from dedup.artifacts import replace_file
+from dedup.artifacts import replacing
 from dedup.errors import ClassifierError
-from dedup.questions import Float64, Metric
+from dedup.questions import NATURAL_PRIOR, Float64, Metric
 
 FORMAT = 1
 _FOLDER = "classifiers"
-NATURAL_PRIOR = 0.369
-"""The share of duplicates among the pairs of the published Quora set: the prior that probabilities are stated for."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,8 @@ def save_classifier(classifier: Classifier, indexes: Path) -> Path:
     """Write a classifier under ``indexes``, where `load_classifier` finds it, and return the file."""
     folder = indexes / _FOLDER
     file = folder / _file_name(classifier.fingerprint, classifier.metric)
-    replace_file(file, json.dumps(classifier.to_json(), indent=2) + "\n")
+    with replacing(file) as beside:
+        beside.write_text(json.dumps(classifier.to_json(), indent=2) + "\n", "utf-8")
     return file
 
 

@@ -21,13 +21,21 @@
 Every message says what was found, what was expected and what to do.
 """
 
+from typing import ClassVar
+
 
 class DedupError(Exception):
     """The base of every error a user can cause or mend."""
 
+    exit_code: ClassVar[int] = 1
+
 
 class SettingsError(DedupError):
-    """A setting has a value it cannot have."""
+    """A setting has a value it cannot have; ``origin`` says where it came from ("--threshold", "DEDUP_DB")."""
+
+    def __init__(self, message: str, origin: str = "") -> None:
+        super().__init__(message)
+        self.origin = origin
 
 
 class DumpError(DedupError):

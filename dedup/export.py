@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import csv
 import json
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
+from dedup.artifacts import replacing
 from dedup.errors import DedupError
 from dedup.store import Store
 
@@ -90,15 +90,9 @@ def write_rows(file: Path, columns: Columns, rows: Iterable[Row]) -> int:
     write = _WRITERS.get(file.suffix.lower())
     if write is None:
         raise DedupError(f"{file} ends in {file.suffix or 'no suffix'}; expected one of {', '.join(_WRITERS)}")
-    beside = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
     counted = _Counted(rows)
-    try:
+    with replacing(file) as beside:
         write(beside, columns, counted)
-        beside.replace(file)
-    except OSError as error:
-        raise DedupError(f"{file} cannot be written: {error.strerror or error}; choose a folder that can be") from error
-    finally:
-        beside.unlink(missing_ok=True)
     return counted.count
 
 

@@ -6,7 +6,6 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -15,6 +14,7 @@ from dedup.dumps import DumpOptions, read_dump
 from dedup.errors import DedupError, RowError
 from dedup.progress import Progress
 from dedup.questions import Label, Question, Rejected
+from dedup.settings import OnError, Settings
 from dedup.store import Store
 
 # A batch is one transaction: large ones touch each page of the database's indexes once, but have to fit in memory.
@@ -22,32 +22,42 @@ _BATCH_QUESTIONS = 50_000
 _BATCH_CHARACTERS = 16 << 20
 
 
-class OnError(StrEnum):
-    """What a row at fault does: it is set aside, or it ends the run."""
-
-    REJECT = "reject"
-    STOP = "stop"
+def dump_options(settings: Settings) -> DumpOptions:
+    """Return how dumps are read under some settings."""
+    return DumpOptions(
+        source=settings.source,
+        format=settings.format,
+        id_column=settings.id_column,
+        text_column=settings.text_column,
+        with_body=settings.with_body,
+        max_bytes=settings.max_bytes or None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """What became of the rows of some dumps."""
 
-    read: int  # questions, rejected rows included
+    read: int  # rows: added, changed, repeated and rejected
     added: int
     changed: int  # known by their id, with another text than before
+    repeated: int  # known as they are, from an earlier run or row
     labels: int  # new ones
     rejected: Mapping[str, int]  # reason -> rows
     rejects_file: Path | None  # None where nothing was rejected
+
+    @property
+    def rejected_rows(self) -> int:
+        """How many rows were rejected, for whatever reason."""
+        return sum(self.rejected.values())
 
 
 def ingest(
     store: Store,
     run_id: int,
     dumps: Sequence[str],
-    options: DumpOptions,
+    settings: Settings,
     *,
-    on_error: OnError,
     rejects_file: Path,
     progress: Progress,
 ) -> Ingested:
@@ -60,22 +70,23 @@ def ingest(
     DumpError
         If a dump cannot be read (further); what was read before is recorded.
     """
-    taken = added = changed = labels = 0
-    with _Rejects(rejects_file, on_error) as rejects, progress.stage("read", "questions") as advance:
+    added = changed = repeated = labels = 0
+    with _Rejects(rejects_file, settings.on_error) as rejects, progress.stage("read", "questions") as advance:
         for dump in dumps:
-            for questions, judged in _batches(dump, options, rejects):
+            for questions, judged in _batches(dump, dump_options(settings), rejects):
                 recorded = store.record_questions(run_id, questions)
                 for question in recorded.conflicts:
                     rejects.add(_conflict(dump, question))
-                labels += store.record_labels(run_id, dump, judged)
+                labels += store.record_labels(run_id, Path(dump).name, judged)
                 added += recorded.added
                 changed += recorded.changed
-                taken += len(questions) - len(recorded.conflicts)
+                repeated += recorded.unchanged
                 advance(len(questions))
     return Ingested(
-        read=taken + rejects.reasons.total(),
+        read=added + changed + repeated + rejects.reasons.total(),
         added=added,
         changed=changed,
+        repeated=repeated,
         labels=labels,
         rejected=dict(rejects.reasons.most_common()),
         rejects_file=rejects_file if rejects.reasons else None,
@@ -102,7 +113,7 @@ def _batches(dump: str, options: DumpOptions, rejects: _Rejects) -> Iterator[tup
 
 
 def _conflict(dump: str, question: Question) -> Rejected:
-    reason = "its id was already read with another text (a dump without an id column needs a --source of its own)"
+    reason = "its id was already read with another text (the first one stays; another site needs a --source of its own)"
     return Rejected(dump, question.row, reason, f"{question.id}: {question.text}")
 
 

@@ -38,7 +38,8 @@ class Joined:
     """The pairs under the cut-off, and how they were found."""
 
     pairs: Pairs
-    recall: float  # measured, of the pairs under the cut-off against exact search; 1.0 where the join is exact
+    recall: float  # of the pairs under the cut-off, against exact search; 1.0 where the join is exact
+    recall_pairs: int  # true pairs that it was measured on; 0 where the join is exact, or a sample held none
     visits: int  # cells each vector was compared in, its own included; 0 where all was compared with all
 
 
@@ -83,7 +84,7 @@ def _join_all(embeddings: Float32, metric: Metric, cutoff: float, progress: Prog
             found.append(_within(embeddings, rows, others, metric, cutoff))
             if rows is others:  # the first tile of these rows
                 advance(len(rows))
-    return Joined(_as_pairs(found, embeddings, metric, cutoff), recall=1.0, visits=0)
+    return Joined(_as_pairs(found, embeddings, metric, cutoff), recall=1.0, recall_pairs=0, visits=0)
 
 
 def _join_in_cells(
@@ -102,7 +103,7 @@ def _join_in_cells(
                 found.append(cells.once(left, right, visits))
             advance(1)
     pairs = _as_pairs(found, embeddings, metric, cutoff)
-    return Joined(pairs, _recall(pairs, held_out, len(embeddings)), visits)
+    return Joined(pairs, _recall(pairs, held_out, len(embeddings)), len(held_out), visits)
 
 
 def _tiles(residents: Int64, visitors: Int64) -> Iterator[tuple[Int64, Int64]]:
@@ -197,8 +198,9 @@ def _exact_samples(embeddings: Float32, metric: Metric, cutoff: float) -> tuple[
 
     def exact(sample: Int64) -> Pairs:
         found = [
-            _within(embeddings, sample, everything[start : start + 16 * _TILE], metric, cutoff)
-            for start in range(0, len(everything), 16 * _TILE)
+            _within(embeddings, sample[at : at + _TILE], everything[start : start + _TILE], metric, cutoff)
+            for at in range(0, len(sample), _TILE)
+            for start in range(0, len(everything), _TILE)
         ]
         distinct = [(one[one != other], other[one != other]) for one, other in found]
         return _as_pairs(distinct, embeddings, metric, cutoff)

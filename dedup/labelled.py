@@ -21,21 +21,32 @@ from dedup.text import key_array, key_bytes, normalise, text_key
 
 @dataclass(frozen=True, slots=True)
 class LabelledPairs:
-    """Pairs of texts with a person's word on each."""
+    """Pairs of texts with a person's word on each, and how many labels could not be used."""
 
     texts: tuple[tuple[str, str], ...]
     duplicate: NDArray[np.bool_]  # (n_pairs,)
+    rejected: int  # rows at fault, of all files
+    without_text: int  # sound labels of which a question is neither in their file nor recorded
 
 
 def read_labelled_pairs(files: Sequence[str], settings: Settings, options: DumpOptions) -> LabelledPairs:
     """Read files of labelled pairs; a label without texts (PostLinks.xml) takes them from the recorded questions.
 
+    Rows at fault and labels whose texts nobody has are left out, and counted.
+
     Raises
     ------
     DumpError
-        If no label has both its texts.
+        If a file cannot be read (further), or no label has both its texts.
     """
-    labels = [label for file in files for label in read_labels(file, options) if not isinstance(label, Rejected)]
+    labels: list[Label] = []
+    rejected = 0
+    for file in files:
+        for record in read_labels(file, options):
+            if isinstance(record, Rejected):
+                rejected += 1
+            else:
+                labels.append(record)
     recorded = _recorded_texts(labels, settings)
     pairs, duplicate = [], []
     for label in labels:
@@ -46,10 +57,10 @@ def read_labelled_pairs(files: Sequence[str], settings: Settings, options: DumpO
             duplicate.append(label.duplicate)
     if not pairs:
         raise DumpError(
-            f"none of the {len(labels)} labels in {', '.join(files)} has the texts of its questions; "
-            "give a pair file, or record their dump first with `dedup run`"
+            f"none of the {len(labels)} labels in {', '.join(files)} has the texts of its questions, and {rejected} "
+            "rows are at fault; give a pair file, or record their dump first with `dedup run`"
         )
-    return LabelledPairs(tuple(pairs), np.array(duplicate, dtype=bool))
+    return LabelledPairs(tuple(pairs), np.array(duplicate, dtype=bool), rejected, len(labels) - len(pairs))
 
 
 def labelled_distances(labelled: LabelledPairs, encoder: Encoder, settings: Settings, progress: Progress) -> Float32:
@@ -63,7 +74,7 @@ def labelled_distances(labelled: LabelledPairs, encoder: Encoder, settings: Sett
         wanted = key_bytes(keys)
         yield wanted, [text_of[key] for key in wanted]
 
-    vectors = VectorStore(settings.indexes / "vectors", encoder.fingerprint, encoder.dimension)
+    vectors = VectorStore(settings.indexes / "vectors", encoder.fingerprint)
     encode_missing(encoder, vectors, distinct, texts_of, progress)
     return pair_distances(vectors.gather(distinct), row[0::2], row[1::2], encoder.metric)
 

@@ -6,53 +6,43 @@ dumps -> questions in SQL -> one row per text key -> embeddings -> index -> cand
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dedup.artifacts import require_writable
 from dedup.classifier import Classifier, load_classifier
 from dedup.clustering import Clusters, cluster_pairs, name_clusters
-from dedup.collapse import QuestionPairs, Texts, as_question_pairs, collapse
+from dedup.collapse import Texts, as_question_pairs, collapse
 from dedup.distance import pair_distances
-from dedup.dumps import DumpOptions
 from dedup.encoders import Encoder, VectorStore, encode_missing, load_encoder
-from dedup.errors import DedupError, DumpError, StoreError
+from dedup.errors import DumpError, StoreError
 from dedup.index import (
     FaissIndex,
     build_index,
-    check_generation,
     new_generation_name,
+    remove_generations,
     save_generation,
     train_centroids,
 )
-from dedup.ingest import Ingested, OnError, ingest
+from dedup.ingest import Ingested, ingest
 from dedup.join import Joined, self_join
 from dedup.progress import Progress, Silent, Stopwatch
 from dedup.questions import Float32, Float64
-from dedup.report import write_report
-from dedup.run_report import RunFacts, describe_run
+from dedup.report import run_name, write_report
+from dedup.reuse import result_digest, standing_result
+from dedup.run_report import RunCounts, describe_run, distance_histogram
 from dedup.settings import Settings
-from dedup.store import (
-    Corpus,
-    GenerationRecord,
-    RecordedClusters,
-    RecordedPairs,
-    RunKind,
-    RunRecord,
-    RunState,
-    Store,
-)
+from dedup.store import Corpus, GenerationRecord, RecordedClusters, RecordedPairs, RunKind, RunOutcome, Store
 from dedup.text import NORMALISER_VERSION
 
-log = logging.getLogger(__name__)
+_KEPT_GENERATIONS = 1  # beside the one in service: for who still reads it, and to go back to
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +68,7 @@ class RunResult:
 
     summary: RunSummary
     ingested: Ingested
+    questions: int  # on record, of all dumps
     recall: float  # measured, of the pairs under the candidate cut-off
     report: Path
     reused: bool  # nothing had changed since the last run: its pairs, clusters and generation stand
@@ -122,36 +113,35 @@ def find_duplicates(embeddings: Float32, classifier: Classifier, settings: Setti
     return Found(index, joined, classifier.probability(joined.pairs.distance), clusters)
 
 
-def run(
-    dumps: Sequence[str],
-    settings: Settings,
-    options: DumpOptions,
-    *,
-    on_error: OnError = OnError.REJECT,
-    progress: Progress | None = None,
-) -> RunResult:
+def run(dumps: Sequence[str], settings: Settings, *, progress: Progress | None = None) -> RunResult:
     """Record the questions of ``dumps`` and find the duplicates among all that are recorded.
 
     Raises
     ------
     DedupError
-        One of its kinds, with what to do. What was recorded before stays, and so does the generation in service.
+        One of its kinds, with what to do. The generation in service stays, with its pairs and clusters; questions
+        that had been recorded by then wait for the next run.
     """
     watch = Stopwatch(progress or Silent())
+    for folder in (settings.indexes, settings.reports):
+        require_writable(folder)
     with Store.open(settings.db) as store:
         run_id = store.start_run(RunKind.RUN, settings.metric, settings.threshold, recorded_settings(settings, store))
         try:
-            job = _Job(store, run_id, settings, watch, datetime.now(UTC), time.perf_counter())
-            return _run(job, dumps, options, on_error)
+            return _run(_Job(store, run_id, settings, watch, datetime.now(UTC), time.perf_counter()), dumps)
         except BaseException as error:
             with suppress(StoreError):  # a database that is gone must not hide what went wrong
-                store.fail_run(run_id, str(error) or type(error).__name__)
+                said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+                store.fail_run(run_id, said)
             raise
 
 
 def recorded_settings(settings: Settings, store: Store) -> dict[str, Any]:
     """Return the settings as JSON can say them, the database without its password."""
-    plain = {name: value if isinstance(value, int | float) else str(value) for name, value in asdict(settings).items()}
+    plain = {
+        name: value if value is None or isinstance(value, int | float) else str(value)
+        for name, value in asdict(settings).items()
+    }
     return {**plain, "db": store.display_url}
 
 
@@ -167,81 +157,87 @@ class _Job:
     clock: float
 
 
-def _run(job: _Job, dumps: Sequence[str], options: DumpOptions, on_error: OnError) -> RunResult:
+def _run(job: _Job, dumps: Sequence[str]) -> RunResult:
     store, settings, watch = job.store, job.settings, job.watch
-    rejects_file = settings.reports / f"rejects-{job.run_id:06d}.csv"
-    ingested = ingest(store, job.run_id, dumps, options, on_error=on_error, rejects_file=rejects_file, progress=watch)
+    rejects_file = settings.reports / f"rejects-{run_name(job.run_id, job.started)}.csv"
+    ingested = ingest(store, job.run_id, dumps, settings, rejects_file=rejects_file, progress=watch)
     corpus = store.corpus()
     if not len(corpus):
-        rejected = sum(ingested.rejected.values())
+        rejected = ingested.rejected_rows
         remedy = f"{rejects_file} says why" if rejected else "give a dump that has some"
         raise DumpError(f"no question was taken from {', '.join(dumps)}, {rejected} rows were rejected; {remedy}")
     with watch.stage("load", "encoders", total=1) as advance:
         encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size)
         classifier = load_classifier(settings.indexes, encoder.name, encoder.fingerprint, encoder.metric)
         advance(1)
-    digest = _digest(corpus, classifier, settings)
-    if (last := _standing_result(store, settings, encoder, digest)) is not None:
-        counts = {**last.counts, **_read_counts(ingested), "encoded": 0}
-        return _finish(job, ingested, last.generation or "", classifier, digest, counts, Path(last.report or ""), True)
+    digest = result_digest(corpus, classifier, settings)
+    if (standing := standing_result(store, settings, encoder, digest)) is not None:
+        counts = replace(
+            standing.counts, read=ingested.read, rejected=ingested.rejected_rows, labels=ingested.labels, encoded=0
+        )
+        store.finish_run(
+            job.run_id,
+            asdict(counts),
+            {},
+            generation=standing.generation,
+            classifier=classifier.to_json(),
+            corpus_digest=digest,
+            corpus_revision=corpus.revision,
+        )
+        return _report(job, ingested, encoder, classifier, counts, standing.generation, reused=True)
 
     texts = collapse(corpus.ids, corpus.keys)
-    vectors = VectorStore(settings.indexes / "vectors", encoder.fingerprint, encoder.dimension)
+    vectors = VectorStore(settings.indexes / "vectors", encoder.fingerprint)
     encoded = encode_missing(encoder, vectors, texts.keys, store.texts, watch)
     embeddings = vectors.gather(texts.keys)
     found = find_duplicates(embeddings, classifier, settings, watch)
     pairs = as_question_pairs(texts, corpus.ids, found.joined.pairs, found.probability)
     clusters = _clusters_of_questions(corpus, texts, embeddings, found.clusters, classifier)
-    generation = _publish(job, encoder, texts, found, pairs, clusters)
-
     several = clusters.size >= 2
-    counts = {
-        **_read_counts(ingested),
-        "questions": len(corpus),
-        "texts": len(texts.keys),
-        "exact_duplicates": len(corpus) - len(texts.keys),
-        "encoded": encoded,
-        "candidate_pairs": len(pairs.left),
-        "duplicate_pairs": int((pairs.probability >= settings.threshold).sum()),
-        "clusters": int(several.sum()),
-        "clustered_questions": int(clusters.size[several].sum()),
-        "pair_recall": found.joined.recall,
-    }
-    with watch.stage("report", "files", total=1) as advance:
-        facts = RunFacts(job.run_id, job.started, generation, counts, watch.seconds, ingested)
-        described = describe_run(store, facts, settings, encoder, classifier, found.index, found.joined, clusters)
-        report = write_report(described, settings.reports)
-        advance(1)
-    return _finish(job, ingested, generation, classifier, digest, counts, report, reused=False)
-
-
-def _digest(corpus: Corpus, classifier: Classifier, settings: Settings) -> str:
-    """Return what the result of a run is a function of, as 64 hexadecimal digits."""
-    whole = hashlib.sha256()
-    for part in (corpus.ids, corpus.keys, corpus.rank):
-        whole.update(np.ascontiguousarray(part).tobytes())
-    asked = (settings.threshold, settings.candidate_floor, settings.cluster_floor, settings.recall_floor)
-    whole.update(f"{classifier.identity} {asked} {settings.index}".encode())
-    return whole.hexdigest()
-
-
-def _standing_result(store: Store, settings: Settings, encoder: Encoder, digest: str) -> RunRecord | None:
-    """Return the last run if what it published is in service, undamaged, and all that this run would find."""
-    last, published = store.last_run(RunState.DONE), store.published_generation()
-    if last is None or published is None or (last.corpus_digest, last.generation) != (digest, published.name):
-        return None
-    try:
-        check_generation(
+    counts = RunCounts(
+        read=ingested.read,
+        rejected=ingested.rejected_rows,
+        labels=ingested.labels,
+        questions=len(corpus),
+        texts=len(texts.keys),
+        exact_duplicates=len(corpus) - len(texts.keys),
+        encoded=encoded,
+        candidate_pairs=len(pairs.left),
+        duplicate_pairs=int((pairs.probability >= settings.threshold).sum()),
+        clusters=int(several.sum()),
+        clustered_questions=int(clusters.size[several].sum()),
+        index_kind=str(found.index.kind),
+        recall=found.index.recall,
+        pair_recall=found.joined.recall,
+        pair_recall_pairs=found.joined.recall_pairs,
+        histogram=distance_histogram(found.joined.pairs, classifier, settings),
+    )
+    generation = new_generation_name(job.started)
+    with watch.stage("write", "pairs", total=len(pairs.left)) as advance:
+        save_generation(
             settings.indexes,
-            published.name,
+            generation,
+            found.index,
+            texts.keys,
             fingerprint=encoder.fingerprint,
             encoder=encoder.name,
-            metric=encoder.metric,
+            pair_recall=found.joined.recall,
         )
-    except DedupError as error:
-        log.warning("%s: it is built anew", error)
-        return None
-    return last
+        dimension = embeddings.shape[1]
+        encoder_id = store.register_encoder(encoder.fingerprint, encoder.name, dimension, NORMALISER_VERSION)
+        store.write_results(
+            job.run_id,
+            GenerationRecord(
+                generation, encoder_id, encoder.metric, str(found.index.kind), len(found.index), found.index.recall
+            ),
+            RecordedPairs(pairs.left, pairs.right, pairs.distance, pairs.probability),
+            clusters,
+            RunOutcome(asdict(counts), classifier.to_json(), digest),
+            corpus_revision=corpus.revision,
+        )
+        advance(len(pairs.left))
+    remove_generations(settings.indexes, store.superseded_generations()[_KEPT_GENERATIONS:])
+    return _report(job, ingested, encoder, classifier, counts, generation, reused=False)
 
 
 def _clusters_of_questions(
@@ -262,67 +258,48 @@ def _clusters_of_questions(
     )
 
 
-def _publish(
-    job: _Job, encoder: Encoder, texts: Texts, found: Found, pairs: QuestionPairs, clusters: RecordedClusters
-) -> str:
-    """Put the generation on disk, then switch to it and to its pairs and clusters in one transaction."""
-    with job.watch.stage("write", "pairs", total=len(pairs.left)) as advance:
-        name = new_generation_name(job.started)
-        generation = save_generation(
-            job.settings.indexes,
-            name,
-            found.index,
-            texts.keys,
-            fingerprint=encoder.fingerprint,
-            encoder=encoder.name,
-            pair_recall=found.joined.recall,
-        )
-        encoder_id = job.store.register_encoder(
-            encoder.fingerprint, encoder.name, encoder.dimension, NORMALISER_VERSION
-        )
-        record = GenerationRecord(
-            name, encoder_id, encoder.metric, str(found.index.kind), len(found.index), generation.index.recall
-        )
-        recorded = RecordedPairs(pairs.left, pairs.right, pairs.distance, pairs.probability)
-        job.store.write_results(job.run_id, record, recorded, clusters)
-        advance(len(pairs.left))
-    return name
-
-
-def _read_counts(ingested: Ingested) -> dict[str, int]:
-    return {"read": ingested.read, "rejected": sum(ingested.rejected.values()), "labels": ingested.labels}
-
-
-def _finish(
+def _report(
     job: _Job,
     ingested: Ingested,
-    generation: str,
+    encoder: Encoder,
     classifier: Classifier,
-    digest: str,
-    counts: Mapping[str, Any],
-    report: Path,
+    counts: RunCounts,
+    generation: str,
+    *,
     reused: bool,
 ) -> RunResult:
-    job.store.finish_run(
+    """Write the report of what is recorded by now, and say what was done."""
+    with job.watch.stage("report", "files", total=1) as advance:
+        described = describe_run(
+            job.store,
+            job.run_id,
+            job.started,
+            job.settings,
+            encoder,
+            classifier,
+            counts,
+            generation,
+            seconds=job.watch.seconds,
+            ingested=ingested,
+        )
+        report = write_report(described, job.settings.reports)
+        advance(1)
+    job.store.record_report(
         job.run_id,
-        counts,
+        str(report.resolve()),
         {stage: round(seconds, 3) for stage, seconds in job.watch.seconds.items()},
-        generation=generation,
-        classifier=classifier.to_json(),
-        corpus_digest=digest,
-        report=str(report),
     )
     summary = RunSummary(
         run_id=job.run_id,
-        read=counts["read"],
-        rejected=counts["rejected"],
-        exact_duplicates=counts["exact_duplicates"],
-        encoded=counts["encoded"],
-        candidate_pairs=counts["candidate_pairs"],
-        duplicate_pairs=counts["duplicate_pairs"],
-        clusters=counts["clusters"],
+        read=counts.read,
+        rejected=counts.rejected,
+        exact_duplicates=counts.exact_duplicates,
+        encoded=counts.encoded,
+        candidate_pairs=counts.candidate_pairs,
+        duplicate_pairs=counts.duplicate_pairs,
+        clusters=counts.clusters,
         seconds=round(time.perf_counter() - job.clock, 3),
         database=job.store.display_url,
         generation=generation,
     )
-    return RunResult(summary, ingested, counts["pair_recall"], report, reused)
+    return RunResult(summary, ingested, counts.questions, counts.pair_recall, report, reused)

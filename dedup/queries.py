@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,9 +15,9 @@ from dedup.distance import distance
 from dedup.encoders import Encoder, load_encoder
 from dedup.errors import DedupError, NoGeneration, UnknownQuestion
 from dedup.index import Generation, load_generation
-from dedup.questions import Metric
+from dedup.questions import Float64, Metric
 from dedup.settings import Settings
-from dedup.store import PairRecord, QuestionRecord, Store
+from dedup.store import PairRecord, QuestionRecord, Representative, Store
 from dedup.text import key_array, key_bytes, normalise, text_key
 
 
@@ -77,24 +77,46 @@ class Searcher:
         return cls(store, generation, encoder, classifier)
 
     def query(self, text: str, k: int, threshold: float) -> Answer:
-        """Return the k nearest distinct texts to ``text``, each as its best-ranked question.
+        """Return the k nearest distinct texts to ``text``, each as its best-ranked question."""
+        return self.query_many([text], k, threshold)[0]
+
+    def query_many(self, texts: Sequence[str], k: int, threshold: float) -> list[Answer]:
+        """Answer several questions with one encoding and one search.
 
         A recorded text with the same text key has distance 0 and probability 1: it asks the same by definition.
         """
-        asked = _asked(text)
-        found = self._generation.index.search(self._encoder.encode([asked]), k)
-        real = found.rows[0] >= 0
-        keys = self._generation.keys[found.rows[0, real]]
-        near = np.where(keys == key_array([text_key(asked)]), 0.0, found.distance[0, real])
-        probability = np.where(keys == key_array([text_key(asked)]), 1.0, self._classifier.probability(near))
-        recorded = self._store.representatives_for_keys(keys)
-        matches = [
-            Match(recorded[key].question, float(d), float(p), bool(p >= threshold), recorded[key].canonical)
-            for key, d, p in zip(key_bytes(keys), near, probability, strict=True)
-            if key in recorded  # a question deleted since the generation was built
+        asked = [_asked(text) for text in texts]
+        found = self._generation.index.search(self._encoder.encode(asked), k)
+        real = found.rows >= 0
+        keys = self._generation.keys[np.where(real, found.rows, 0)]  # (n, k)
+        same = real & (keys == key_array(text_key(text) for text in asked)[:, None])
+        near = np.where(same, 0.0, found.distance)
+        probability = np.where(same, 1.0, self._classifier.probability(near))
+        recorded = self._store.representatives_for_keys(keys[real])
+        return [
+            Answer(
+                text,
+                self._encoder.name,
+                self._encoder.metric,
+                _matches(recorded, key_bytes(keys[n, real[n]]), near[n, real[n]], probability[n, real[n]], threshold),
+            )
+            for n, text in enumerate(texts)
         ]
-        matches.sort(key=lambda match: match.distance)
-        return Answer(text, self._encoder.name, self._encoder.metric, tuple(matches))
+
+
+def _matches(
+    recorded: Mapping[bytes, Representative],
+    keys: Sequence[bytes],
+    near: Float64,
+    probability: Float64,
+    threshold: float,
+) -> tuple[Match, ...]:
+    matches = [
+        Match(recorded[key].question, float(d), float(p), bool(p >= threshold), recorded[key].canonical)
+        for key, d, p in zip(keys, near, probability, strict=True)
+        if key in recorded  # else its question was changed or deleted since the generation was built
+    ]
+    return tuple(sorted(matches, key=lambda match: match.distance))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +186,12 @@ def _asked(text: str) -> str:
 
 def _find(store: Store, id_or_text: str, source: str | None) -> QuestionRecord | str:
     try:
-        return store.find_question(id_or_text, source)[0]
+        found = store.find_question(id_or_text, source)
     except UnknownQuestion:
         return id_or_text
+    if len(sources := [question.source for question in found if question.id == id_or_text]) > 1:
+        raise UnknownQuestion(f"the id {id_or_text!a} is in the sources {', '.join(sources)}; say which with --source")
+    return found[0]
 
 
 def _chain(store: Store, left: QuestionRecord | str, right: QuestionRecord | str) -> tuple[Link, ...]:

@@ -20,6 +20,12 @@ Keys: TypeAlias = NDArray[np.bytes_]
 
 DEFAULT_SOURCE = "default"
 
+MAX_NAME_BYTES = 600
+"""The longest id or source, in UTF-8. PostgreSQL indexes at most 2,704 bytes; four of these fit."""
+
+NATURAL_PRIOR = 0.369
+"""The share of duplicates among the pairs of the published Quora set: the prior that probabilities are stated for."""
+
 
 class Metric(StrEnum):
     """The distance in which vectors are compared: L1 or L2."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import numpy as np
@@ -11,13 +11,11 @@ import numpy as np
 from dedup import __version__
 from dedup.classifier import Classifier
 from dedup.encoders import Encoder
-from dedup.index import FaissIndex
 from dedup.ingest import Ingested
-from dedup.join import Joined
-from dedup.questions import Int64
+from dedup.questions import Float64, Pairs
 from dedup.report import ClusterCard, Member, RunReport
 from dedup.settings import Settings
-from dedup.store import QuestionRecord, RecordedClusters, Store
+from dedup.store import ClusterSummary, QuestionRecord, Store
 
 _BINS = 48
 _CARDS = 8  # clusters of each kind
@@ -25,44 +23,64 @@ _SHOWN_MEMBERS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class RunFacts:
-    """A run's name, counts and times."""
+class RunCounts:
+    """What a run read and found, as it is recorded; a run that finds nothing new takes over what was found."""
 
-    run_id: int
-    started: datetime
-    generation: str
-    counts: Mapping[str, int]
-    seconds: Mapping[str, float]
-    ingested: Ingested
+    read: int  # questions of its dumps, rejected rows included
+    rejected: int
+    labels: int  # new ones
+    questions: int  # recorded in all
+    texts: int  # distinct ones
+    exact_duplicates: int
+    encoded: int
+    candidate_pairs: int
+    duplicate_pairs: int
+    clusters: int  # of two questions or more
+    clustered_questions: int
+    index_kind: str
+    recall: float  # of the index's search
+    pair_recall: float  # of the candidate pairs under the cut-off
+    pair_recall_pairs: int  # true pairs that it was measured on; 0 where all was compared with all
+    histogram: list[int]  # candidate pairs of different texts by distance, in equal bins from 0 to the cut-off
+
+
+def distance_histogram(pairs: Pairs, classifier: Classifier, settings: Settings) -> list[int]:
+    """Return how many candidate pairs there are in each bin of `_edges`."""
+    counts, _ = np.histogram(pairs.distance, bins=_edges(classifier, settings))
+    return [int(count) for count in counts]
+
+
+def _edges(classifier: Classifier, settings: Settings) -> Float64:
+    return np.linspace(0.0, max(classifier.max_distance(settings.candidate_floor), 1e-6), _BINS + 1)
 
 
 def describe_run(
     store: Store,
-    facts: RunFacts,
+    run_id: int,
+    started: datetime,
     settings: Settings,
     encoder: Encoder,
     classifier: Classifier,
-    index: FaissIndex,
-    joined: Joined,
-    clusters: RecordedClusters,
+    counts: RunCounts,
+    generation: str,
+    *,
+    seconds: Mapping[str, float],
+    ingested: Ingested,
 ) -> RunReport:
-    """Return everything that the report of a run shows; its clusters are read back from the store."""
-    farthest = max(classifier.max_distance(settings.candidate_floor), 1e-6)
-    histogram, edges = np.histogram(joined.pairs.distance, bins=_BINS, range=(0.0, farthest))
-    several = np.flatnonzero(clusters.size >= 2)
-    least_certain = several[np.lexsort((clusters.id[several], clusters.weakest[several]))][:_CARDS]
+    """Return everything that the report of a run shows; clusters are read from the store, where they are in service."""
+    shown = {name: count for name, count in asdict(counts).items() if isinstance(count, int)}
     return RunReport(
-        run_id=facts.run_id,
-        started=facts.started,
+        run_id=run_id,
+        started=started,
         version=__version__,
         database=store.display_url,
-        generation=facts.generation,
+        generation=generation,
         encoder=encoder.name,
         fingerprint=encoder.fingerprint,
         metric=encoder.metric,
-        index_kind=str(index.kind),
-        recall=index.recall,
-        pair_recall=joined.recall,
+        index_kind=counts.index_kind,
+        recall=counts.recall,
+        pair_recall=counts.pair_recall,
         threshold=settings.threshold,
         candidate_floor=settings.candidate_floor,
         cluster_floor=settings.cluster_floor,
@@ -70,19 +88,19 @@ def describe_run(
         slope=classifier.slope,
         intercept=classifier.intercept,
         classifier_fit=classifier.fit,
-        counts=facts.counts,
-        seconds=facts.seconds,
-        histogram_edges=edges,
-        histogram_counts=histogram,
-        largest=_cards(store, several[:_CARDS], clusters),  # clusters are numbered from the largest down
-        least_certain=_cards(store, least_certain, clusters),
-        rejects=facts.ingested.rejected,
-        rejects_file=str(facts.ingested.rejects_file) if facts.ingested.rejects_file else None,
+        counts=shown,
+        seconds=dict(seconds),
+        histogram_edges=_edges(classifier, settings),
+        histogram_counts=np.array(counts.histogram, dtype=np.int64),
+        largest=_cards(store, store.largest_clusters(_CARDS)),
+        least_certain=_cards(store, store.least_certain_clusters(_CARDS)),
+        rejects=ingested.rejected,
+        rejects_file=str(ingested.rejects_file) if ingested.rejects_file else None,
     )
 
 
-def _cards(store: Store, positions: Int64, clusters: RecordedClusters) -> tuple[ClusterCard, ...]:
-    return tuple(_card(store, int(cluster)) for cluster in clusters.id[positions])
+def _cards(store: Store, clusters: Sequence[ClusterSummary]) -> tuple[ClusterCard, ...]:
+    return tuple(_card(store, cluster.id) for cluster in clusters)
 
 
 def _card(store: Store, number: int) -> ClusterCard:

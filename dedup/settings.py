@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -15,6 +16,9 @@ from dedup.questions import DEFAULT_SOURCE, Metric
 
 CONFIG_FILE = "dedup.toml"
 ENVIRONMENT_PREFIX = "DEDUP_"
+_OTHER_VARIABLES = {"DEDUP_CONFIG", "DEDUP_TEST_DB"}
+
+log = logging.getLogger(__name__)
 
 
 class IndexKind(StrEnum):
@@ -25,6 +29,13 @@ class IndexKind(StrEnum):
     IVF = "ivf"
 
 
+class OnError(StrEnum):
+    """What a row at fault does: it is set aside, or it ends the run."""
+
+    REJECT = "reject"
+    STOP = "stop"
+
+
 def _setting(default: Any, about: str, parse: Callable[[Any], Any]) -> Any:
     return field(default=default, metadata={"about": about, "parse": parse})
 
@@ -33,6 +44,20 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("a text")
     return value
+
+
+def _optional_text(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _yes_or_no(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).strip().lower() in ("1", "true", "yes", "on"):
+        return True
+    if str(value).strip().lower() in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("true or false")
 
 
 def _path(value: Any) -> Path:
@@ -89,6 +114,15 @@ class Settings:
     indexes: Path = _setting(Path("indexes"), "the folder of vectors and index generations", _path)
     reports: Path = _setting(Path("reports"), "the folder of the HTML reports and the rejects files", _path)
     source: str = _setting(DEFAULT_SOURCE, "the site a dump comes from; ids are unique within it", _text)
+    format: str | None = _setting(None, "the format of the dumps; by default found out", _optional_text)
+    id_column: str | None = _setting(None, "the column of the ids; by default found by usual names", _optional_text)
+    text_column: str | None = _setting(None, "the column of the texts; by default found by usual names", _optional_text)
+    with_body: bool = _setting(False, "Posts.xml: compare title and body, not the title alone", _yes_or_no)
+    on_error: OnError = _setting(
+        OnError.REJECT,
+        "reject: a row at fault is set aside, counted and kept in a file; stop: it ends the run",
+        _one_of(OnError),
+    )
     encoder: str = _setting("all-MiniLM-L6-v2", "the encoder: a sentence-transformers model's name or folder", _text)
     metric: Metric = _setting(Metric.EUCLIDEAN, "the distance: manhattan or euclidean", _one_of(Metric))
     threshold: float = _setting(
@@ -159,7 +193,15 @@ def load(
         for name, value in given.items():
             values[name] = _checked(name, value, where(name))
             origin[name] = where(name)
+    _warn_of_unknown_variables(environment)
     return Resolved(_with_floors_below(values, origin), origin)
+
+
+def _warn_of_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {ENVIRONMENT_PREFIX + name.upper() for name in SETTING_NAMES} | _OTHER_VARIABLES
+    for name in sorted(environment):
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in known:
+            log.warning("the variable %s is no setting and is not read; `dedup config show` lists the settings", name)
 
 
 def _layers(
@@ -183,8 +225,10 @@ def _read_toml(config: Path | None) -> tuple[Path, dict[str, Any]]:
         return file, {}
     try:
         table = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{file} cannot be read as TOML: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}; give a TOML file of settings") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file} is not TOML: {error}; `dedup config show` lists the settings") from error
     if unknown := sorted(set(table) - set(SETTING_NAMES)):
         raise SettingsError(f"{file} sets {', '.join(unknown)}; the settings are {', '.join(SETTING_NAMES)}")
     return file, table
@@ -194,7 +238,7 @@ def _checked(name: str, value: Any, where: str) -> Any:
     try:
         return _PARSE[name](value)
     except ValueError as error:
-        raise SettingsError(f"{name} is {value!r} (from {where}); expected {error}") from None
+        raise SettingsError(f"{name} is {value!r} (from {where}); expected {error}", where) from None
 
 
 def _with_floors_below(values: dict[str, Any], origin: dict[str, str]) -> Settings:

@@ -11,8 +11,6 @@ import pytest
 from fakes import HashingEncoder
 
 from dedup.classifier import Classifier, save_classifier
-from dedup.dumps import DumpOptions
-from dedup.ingest import OnError
 from dedup.pipeline import RunResult, run
 from dedup.questions import Metric
 from dedup.settings import Settings
@@ -74,11 +72,8 @@ def settings(tmp_path: Path, trigrams: HashingEncoder) -> Settings:
 def run_csv(tmp_path: Path, settings: Settings) -> Callable[..., RunResult]:
     """Run the pipeline on rows of a CSV file."""
 
-    def run_rows(
-        rows: Sequence[Sequence[object]], *, on_error: OnError = OnError.REJECT, **changed: object
-    ) -> RunResult:
+    def run_rows(rows: Sequence[Sequence[object]], **changed: object) -> RunResult:
         dump = write_csv(tmp_path / "questions.csv", rows)
-        chosen = replace(settings, **changed)  # type: ignore[arg-type]
-        return run([dump], chosen, DumpOptions(source=chosen.source), on_error=on_error)
+        return run([dump], replace(settings, **changed))  # type: ignore[arg-type]
 
     return run_rows

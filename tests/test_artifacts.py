@@ -139,7 +139,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):
 def test_a_file_where_the_folder_should_be_is_named(tmp_path):
     (tmp_path / "indexes").write_text("a file")
     with (
-        pytest.raises(DedupError, match=r"cannot be written: Not a directory; .* choose a writable folder"),
+        pytest.raises(DedupError, match=r"cannot be written: File exists; .* choose a writable folder"),
         writing(tmp_path / "indexes" / "artifact", {}),
     ):
         pass
@@ -192,3 +192,39 @@ def test_a_kill_while_writing_leaves_no_artifact(tmp_path, moment):
     with writing(tmp_path / "artifact", {}) as beside:  # and what is left is in nobody's way
         (beside / "one").write_bytes(b"2")
     assert json.loads((tmp_path / "artifact" / MANIFEST).read_text())["files"]["one"]["bytes"] == 1
+
+
+def test_a_hash_that_is_changed_in_the_manifest_is_noticed_also_after_a_first_reading(tmp_path):
+    with writing(tmp_path / "artifact", {}) as beside:
+        (beside / "file").write_bytes(b"content")
+    read_manifest(tmp_path / "artifact")
+    manifest = tmp_path / "artifact" / MANIFEST
+    told = json.loads(manifest.read_text())
+    told["files"]["file"]["sha256"] = "0" * 64
+    manifest.write_text(json.dumps(told))
+    with pytest.raises(ArtifactDamaged, match="its manifest says 0000000000000000"):
+        read_manifest(tmp_path / "artifact")
+
+
+def test_a_change_that_keeps_size_and_time_is_noticed(tmp_path):
+    with writing(tmp_path / "artifact", {}) as beside:
+        (beside / "file").write_bytes(b"content")
+    read_manifest(tmp_path / "artifact")
+    file = tmp_path / "artifact" / "file"
+    before = file.stat()
+    file.write_bytes(b"CONTENT")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(ArtifactDamaged, match="has SHA-256"):
+        read_manifest(tmp_path / "artifact")
+
+
+def test_what_a_kill_left_is_swept_a_day_later(tmp_path):
+    old, young = tmp_path / ".writing-old", tmp_path / ".writing-young"
+    for left in (old, young):
+        left.mkdir()
+        (left / "half").touch()
+    os.utime(old, (0, 0))
+    with writing(tmp_path / "artifact", {}) as beside:
+        (beside / "file").touch()
+    assert not old.exists()
+    assert young.exists()

@@ -64,6 +64,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DedupError, match=r"missing/rows\.csv cannot be written"):
-        write_rows(tmp_path / "missing" / "rows.csv", COLUMNS, [])
+def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DedupError, match=r"file/rows\.csv cannot be written"):
+        write_rows(tmp_path / "file" / "rows.csv", COLUMNS, [])

@@ -13,13 +13,13 @@ from corpora import KITCHEN, fake_classifier, read_csv, write_csv
 from fakes import HashingEncoder
 from scipy.spatial.distance import cdist
 
-from dedup.dumps import DumpOptions
-from dedup.errors import DumpError, RowError
+from dedup.classifier import save_classifier
+from dedup.errors import DedupError, DumpError, RowError, StoreError
 from dedup.export import export_clusters, export_pairs
-from dedup.ingest import OnError
-from dedup.pipeline import RunResult, run
+from dedup.in_service import settings_in_service
+from dedup.pipeline import RunResult, find_duplicates, run
 from dedup.questions import Metric
-from dedup.settings import IndexKind, Settings
+from dedup.settings import SETTING_NAMES, IndexKind, OnError, Resolved, Settings
 from dedup.store import RunState, Store
 from dedup.text import normalise
 
@@ -103,13 +103,18 @@ def test_the_same_dump_again_encodes_and_adds_nothing(
         assert store.counts().questions == len(KITCHEN)
 
 
-def test_results_do_not_depend_on_the_order_of_the_rows(run_csv: RunCsv, settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("metric", list(Metric))
+def test_results_do_not_depend_on_the_order_of_the_rows(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder, tmp_path: Path, metric: Metric
+) -> None:
+    repeated = [("6", "Can cats eat rice?", 70), ("6", "can cats eat rice", None)]
     expected = None
-    for seed in range(3):
-        rows = list(KITCHEN)
+    for seed in range(4):
+        rows = [*KITCHEN, *repeated]
         random.Random(seed).shuffle(rows)
-        chosen = replace(settings, db=f"sqlite:///{tmp_path / f'{seed}.db'}")
-        run_csv(rows, db=chosen.db)
+        chosen = replace(settings, db=f"sqlite:///{tmp_path / f'{seed}.db'}", indexes=tmp_path / f"indexes-{seed}")
+        save_classifier(fake_classifier(metric, trigrams), chosen.indexes)
+        run_csv(rows, db=chosen.db, indexes=chosen.indexes, metric=metric)
         found = exported(chosen, tmp_path)
         expected = expected or found
         assert found == expected
@@ -183,7 +188,7 @@ def test_on_error_stop_names_file_and_row_and_leaves_the_last_result(run_csv: Ru
 
 
 def test_a_dump_with_no_good_row_says_where_the_reasons_are(run_csv: RunCsv) -> None:
-    with pytest.raises(DumpError, match=r"2 rows were rejected; .*rejects-000001\.csv"):
+    with pytest.raises(DumpError, match=r"2 rows were rejected; .*rejects-.*-000001\.csv"):
         run_csv([("1", "", 1), ("2", " ", 1)])
 
 
@@ -235,7 +240,7 @@ def test_a_pair_file_is_a_corpus_of_its_questions_and_labels(settings: Settings,
         ("1", "3", "How do I boil an egg?", "Why?", 0),
     ]
     dump = write_csv(tmp_path / "pairs.csv", rows, header)
-    result = run([dump], settings, DumpOptions())
+    result = run([dump], settings)
     assert (result.summary.read, result.ingested.labels) == (3, 2)
 
 
@@ -265,3 +270,83 @@ def test_it_runs_on_every_database(run_csv: RunCsv, settings: Settings, tmp_path
     run_csv(KITCHEN, db=database_url)
     assert exported(there, tmp_path) == expected
     assert run_csv(KITCHEN, db=database_url).reused
+
+
+def test_a_report_that_cannot_be_written_is_known_before_any_work(
+    run_csv: RunCsv, trigrams: HashingEncoder, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(DedupError, match=r"taken cannot be written: File exists; .*choose a writable folder"):
+        run_csv(KITCHEN, reports=tmp_path / "taken")
+    assert trigrams.encoded == []
+
+
+def test_a_report_that_fails_leaves_a_finished_run_with_its_provenance(
+    run_csv: RunCsv, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(*_: object) -> Path:
+        raise DedupError("no space")
+
+    monkeypatch.setattr("dedup.pipeline.write_report", full_disk)
+    with pytest.raises(DedupError, match="no space"):
+        run_csv(KITCHEN, metric=Metric.MANHATTAN, threshold=0.8)
+    with Store.open(settings.db) as store:
+        service = store.in_service()
+    assert service is not None
+    assert (service.generation.metric, service.run.threshold) == (Metric.MANHATTAN, 0.8)
+    assert service.run.classifier is not None
+
+
+def test_a_result_computed_before_others_were_recorded_is_refused(
+    run_csv: RunCsv, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_csv(KITCHEN)
+
+    def slow(*arguments: object, **named: object) -> object:
+        monkeypatch.undo_slow()  # type: ignore[attr-defined]
+        other = write_csv(tmp_path / "other.csv", [("77", "Who was first on the moon?", 1)])
+        run([other], settings)
+        return find_duplicates(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.undo_slow = lambda: monkeypatch.setattr("dedup.pipeline.find_duplicates", find_duplicates)  # type: ignore[attr-defined]
+    monkeypatch.setattr("dedup.pipeline.find_duplicates", slow)
+    with pytest.raises(StoreError, match="questions were recorded while this run worked; run it again"):
+        run_csv([("78", "Why do cats purr?", 1)])
+    _, clusters = exported(settings, tmp_path)
+    assert {"77", "78"} <= {row["id"] for row in clusters}  # the other run found both
+
+
+def test_readers_are_told_when_what_is_recorded_is_newer_than_the_result(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_csv(KITCHEN)
+    resolved = Resolved(settings, dict.fromkeys(SETTING_NAMES, "default"))
+    with Store.open(settings.db) as store:
+        settings_in_service(store, resolved)
+    assert caplog.text.count("dedup run") == 0
+    trigrams.fails_after = 0
+    with pytest.raises(InterruptedError):
+        run_csv([("78", "Why do cats purr?", 1)])
+    with Store.open(settings.db) as store:
+        settings_in_service(store, resolved)
+    assert "questions were recorded since the last complete run; `dedup run`" in caplog.text
+
+
+def test_the_generation_before_the_one_in_service_is_kept_and_older_ones_go(
+    run_csv: RunCsv, settings: Settings
+) -> None:
+    names = [run_csv(KITCHEN[: n + 3]).summary.generation for n in range(4)]
+    assert sorted(path.name for path in settings.indexes.glob("generation-*")) == sorted(names[-2:])
+
+
+def test_a_change_that_does_not_touch_the_result_is_taken_up_without_a_new_one(
+    run_csv: RunCsv, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_csv(KITCHEN)
+    louder = [(*KITCHEN[0][:1], "How do I boil an EGG?", KITCHEN[0][2]), *KITCHEN[1:]]
+    assert run_csv(louder).reused
+    with Store.open(settings.db) as store:
+        service = store.in_service()
+        assert service is not None
+        assert service.current
+        assert store.find_question("1")[0].text == "How do I boil an EGG?"

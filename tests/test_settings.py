@@ -117,7 +117,7 @@ def test_an_unknown_name_in_the_file_is_named_beside_the_known_ones(toml):
 def test_a_file_that_is_not_toml_is_named(content, tmp_path):
     file = tmp_path / "broken.toml"
     file.write_bytes(content)
-    with pytest.raises(SettingsError, match=r"broken\.toml cannot be read as TOML"):
+    with pytest.raises(SettingsError, match=r"broken\.toml is not TOML"):
         load(environment={}, config=file)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dedup.cli.options import json_option, setting_options
+from dedup.cli.options import json_option, prior_option, setting_options
 from dedup.cli.output import print_json
 from dedup.cli.progress import shown_progress
 from dedup.settings import Resolved
@@ -14,15 +14,9 @@ from dedup.settings import Resolved
 
 @click.command()
 @click.argument("pairs", metavar="PAIRS...", nargs=-1, required=True)
-@click.option(
-    "--prior",
-    type=click.FloatRange(0.001, 0.999),
-    default=0.369,
-    show_default=True,
-    help="Which share of the pairs that will be compared are duplicates.",
-)
+@prior_option
 @click.option("--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Write there. [the indexes folder]")
-@setting_options("db", "indexes", "source", "encoder", "metric", "batch_size")
+@setting_options("db", "indexes", "source", "format", "max_bytes", "encoder", "metric", "batch_size")
 @json_option
 def calibrate(pairs: tuple[str, ...], prior: float, output: Path | None, resolved: Resolved, as_json: bool) -> None:
     """Fit the classifier that turns the encoder's distances into probabilities.
@@ -32,11 +26,9 @@ def calibrate(pairs: tuple[str, ...], prior: float, output: Path | None, resolve
     """
     from dedup.calibration import calibrate as fit
     from dedup.classifier import save_classifier
-    from dedup.dumps import DumpOptions
 
     settings = resolved.settings
-    options = DumpOptions(source=settings.source)
-    classifier = fit(pairs, settings, options, prior=prior, progress=shown_progress())
+    classifier = fit(pairs, settings, prior=prior, progress=shown_progress())
     file = save_classifier(classifier, output or settings.indexes)
     if as_json:
         print_json({**classifier.to_json(), "file": str(file)})

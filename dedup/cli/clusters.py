@@ -29,6 +29,7 @@ def clusters(limit: int, resolved: Resolved, as_json: bool) -> None:
                         "size": cluster.summary.size,
                         "weakest_probability": cluster.summary.weakest_probability,
                         "canonical": cluster.summary.canonical.id,
+                        **({"canonical_source": cluster.summary.canonical.source} if several else {}),
                         "members": [
                             {
                                 "id": member.question.id,
@@ -46,11 +47,17 @@ def clusters(limit: int, resolved: Resolved, as_json: bool) -> None:
         return
     if not found:
         click.echo("No two questions ask the same thing.")
+    else:
+        click.echo(
+            "The question to keep, and how probably the others ask the same; the weakest link is between the two "
+            "questions\nof a cluster that are farthest apart.\n"
+        )
     for cluster in found:
         summary = cluster.summary
-        click.echo(f"Cluster {summary.id}: {summary.size} questions, weakest link {summary.weakest_probability:.0%}")
-        for member in cluster.members:
-            mark = "keep" if member.question.number == summary.canonical.number else f"{member.probability:.0%}"
+        click.echo(f"Cluster {summary.id}: {summary.size} questions, weakest link {summary.weakest_probability:.1%}")
+        canonical, *others = cluster.members
+        for member in (canonical, *sorted(others, key=lambda other: -other.probability)):
+            mark = "keep" if member is canonical else f"{member.probability:.1%}"
             site = f"{printable(member.question.source)}/" if several else ""
-            click.echo(f"  {mark:>5}  {site}{printable(member.question.id)}  {printable(member.question.text)}")
+            click.echo(f"  {mark:>6}  {site}{printable(member.question.id)}  {printable(member.question.text)}")
         click.echo()

@@ -24,13 +24,13 @@ def show(resolved: Resolved, as_json: bool) -> None:
 
     Later ones win: default, dedup.toml, DEDUP_* variable, flag.
     """
-    from dedup.store.database import Database
+    from dedup.store import display_url
 
     values = {
         name: str(value) if not isinstance(value, int | float) else value
         for name, value in asdict(resolved.settings).items()
     }
-    values["db"] = Database(resolved.settings.db).display_url
+    values["db"] = display_url(resolved.settings.db)
     if as_json:
         print_json({name: {"value": value, "origin": resolved.origin[name]} for name, value in values.items()})
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dedup.cli.options import json_option, setting_options
+from dedup.cli.options import json_option, prior_option, setting_options
 from dedup.cli.output import print_json, print_table, table
 from dedup.cli.progress import shown_progress
 from dedup.settings import Resolved
@@ -12,23 +12,15 @@ from dedup.settings import Resolved
 
 @click.command()
 @click.argument("pairs", metavar="PAIRS...", nargs=-1, required=True)
-@click.option(
-    "--prior",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.369,
-    show_default=True,
-    help="Weight the pairs so that this share of them are duplicates.",
-)
-@setting_options("db", "indexes", "source", "encoder", "metric", "threshold", "batch_size")
+@prior_option
+@setting_options("db", "indexes", "source", "format", "max_bytes", "encoder", "metric", "threshold", "batch_size")
 @json_option
 def evaluate(pairs: tuple[str, ...], prior: float, resolved: Resolved, as_json: bool) -> None:
     """Score the installed classifier and threshold, unchanged, on labelled pairs it was not fitted on."""
     from dedup.calibration import evaluate as evaluate_files
-    from dedup.dumps import DumpOptions
 
     settings = resolved.settings
-    options = DumpOptions(source=settings.source)
-    found, classifier = evaluate_files(pairs, settings, options, prior=prior, progress=shown_progress())
+    found, classifier = evaluate_files(pairs, settings, prior=prior, progress=shown_progress())
     if as_json:
         print_json(
             {

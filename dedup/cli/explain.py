@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dedup.cli.options import json_option, setting_options, settings_in_service
+from dedup.cli.options import json_option, setting_options
 from dedup.cli.output import print_json, printable
 from dedup.settings import Resolved
 
@@ -26,6 +26,7 @@ def explain(left: str, right: str, source: str | None, resolved: Resolved, as_js
 
     Each is the id of a recorded question, or a text.
     """
+    from dedup.in_service import settings_in_service
     from dedup.queries import explain as explain_pair
     from dedup.store import Store
 
@@ -58,7 +59,9 @@ def _as_json(explanation: Explanation) -> dict[str, Any]:
         "chain": [
             {
                 "left": link.left.id,
+                "left_source": link.left.source,
                 "right": link.right.id,
+                "right_source": link.right.source,
                 "distance": link.distance,
                 "probability": link.probability,
             }
@@ -95,6 +98,7 @@ def _print(explanation: Explanation) -> None:
         click.echo("Joined in one cluster by:")
         for link in explanation.chain:
             click.echo(
-                f"  {printable(link.left.text)}  --  {printable(link.right.text)}  "
+                f"  {printable(link.left.id)} {printable(link.left.text)}  --  "
+                f"{printable(link.right.id)} {printable(link.right.text)}  "
                 f"(distance {link.distance:.4f}, probability {link.probability:.1%})"
             )

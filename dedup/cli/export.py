@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dedup.cli.options import json_option, setting_options, settings_in_service
+from dedup.cli.options import json_option, setting_options
 from dedup.cli.output import print_json
 from dedup.settings import Resolved
 
@@ -29,6 +29,7 @@ def export(what: str, file: Path, min_probability: float | None, resolved: Resol
     each cluster, the dump without its duplicates.
     """
     from dedup.export import export_canonical, export_clusters, export_pairs
+    from dedup.in_service import settings_in_service
     from dedup.store import Store
 
     with Store.open(resolved.settings.db, create=False) as store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -54,18 +55,21 @@ for command in (run, query, clusters, explain, export, status, calibrate, evalua
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 error (one line on stderr), 2 wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character shows its number
+            stream.reconfigure(errors="backslashreplace")
     try:
-        cli.main(standalone_mode=False)
+        sys.exit(cli.main(standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(EXIT_INTERRUPTED)
+        _complain("interrupted; run it again, what was recorded and encoded is kept", EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has had enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except DedupError as error:
-        _complain(str(error))
+        _complain(str(error), error.exit_code)
     except OSError as error:
         _complain(
             f"{error.filename or 'the system'}: {error.strerror or error}; check the path, its rights and the space"
@@ -74,6 +78,6 @@ def main() -> None:
         _complain("the memory does not suffice; give a smaller dump or use a machine with more")
 
 
-def _complain(message: str) -> None:
+def _complain(message: str, exit_code: int = EXIT_ERROR) -> None:
     click.echo(f"dedup: {' '.join(message.split())}", err=True)
-    sys.exit(EXIT_ERROR)
+    sys.exit(exit_code)

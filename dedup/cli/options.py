@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from enum import StrEnum
+from typing import Any, TypeVar
 
 import click
 
-from dedup.settings import ABOUT, Resolved, Settings, load
-
-if TYPE_CHECKING:
-    from dedup.store import Store
+from dedup.dumps import FORMAT_NAMES
+from dedup.errors import SettingsError
+from dedup.questions import NATURAL_PRIOR
+from dedup.settings import ABOUT, Settings, load
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value instead of text.")
+
+prior_option = click.option(
+    "--prior",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=NATURAL_PRIOR,
+    show_default=True,
+    help="Which share of the pairs that are compared are duplicates: labelled pairs are weighted to it.",
+)
 
 
 def setting_options(*names: str) -> Callable[[Command], Command]:
@@ -27,33 +35,31 @@ def setting_options(*names: str) -> Callable[[Command], Command]:
         @functools.wraps(command)
         def with_settings(context: click.Context, /, *args: Any, **given: Any) -> Any:
             flags = {name: given.pop(name) for name in names}
-            return command(*args, resolved=load(flags, config=context.obj), **given)
+            try:
+                resolved = load(flags, config=context.obj)
+            except SettingsError as error:
+                if error.origin.startswith("--"):  # wrong usage, as click's own options have it
+                    raise click.UsageError(str(error), context) from error
+                raise
+            return command(*args, resolved=resolved, **given)
 
         decorated: Any = with_settings
         for name in reversed(names):
-            default = Settings.__dataclass_fields__[name].default
-            decorated = click.option(
-                "--" + name.replace("_", "-"), name, metavar="VALUE", help=f"{ABOUT[name].capitalize()}. [{default}]"
-            )(decorated)
+            decorated = _option(name)(decorated)
         return decorated  # type: ignore[no-any-return]
 
     return decorate
 
 
-def settings_in_service(store: Store, resolved: Resolved) -> Settings:
-    """Return the settings with which to read results: what the user did not set is as the last run had it.
-
-    So `dedup run --metric manhattan` is followed by a plain `dedup query`; what the user does set stays, and is refused
-    where it does not fit the generation.
-    """
-    from dedup.store import RunState
-
-    published, last = store.published_generation(), store.last_run(RunState.DONE)
-    if published is None or last is None:
-        return resolved.settings
-    recorded = {"encoder": last.settings["encoder"], "metric": published.metric, "threshold": last.threshold}
-    unset = {name: value for name, value in recorded.items() if resolved.origin[name] == "default"}
-    floors = (
-        {name: last.settings[name] for name in ("candidate_floor", "cluster_floor")} if "threshold" in unset else {}
-    )
-    return replace(resolved.settings, **unset, **floors)
+def _option(name: str) -> Callable[[Any], Any]:
+    default = Settings.__dataclass_fields__[name].default
+    about = f"{ABOUT[name][0].upper()}{ABOUT[name][1:]}."
+    flag = "--" + name.replace("_", "-")
+    if isinstance(default, bool):
+        return click.option(flag, name, is_flag=True, default=None, help=about)
+    about = about if default is None else f"{about} [{default}]"
+    if name == "format":
+        return click.option(flag, name, type=click.Choice(FORMAT_NAMES), help=about)
+    if isinstance(default, StrEnum):
+        return click.option(flag, name, type=click.Choice([str(value) for value in type(default)]), help=about)
+    return click.option(flag, name, metavar="VALUE", help=about)

@@ -11,14 +11,18 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+_SHOWN = 160  # characters of a question; --json has all of them
+
+
 def print_json(value: Any) -> None:
     """Print one JSON value; texts are kept as they are, save for what UTF-8 cannot say."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace"))
 
 
 def printable(text: str) -> str:
-    """Return a question as one line without control characters: an escape sequence in a dump stays text."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """Return a question as one line, not too long, without control characters: an escape sequence stays text."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 
 
 def table(*columns: str, title: str | None = None) -> Table:

@@ -75,4 +75,7 @@ class Lines:
 
         yield advance
         seconds = time.perf_counter() - start
-        log.info("%s: %s %s in %.1f s, %.0f/s", name, f"{done:,}", unit, seconds, done / max(1e-3, seconds))
+        if done > 1:
+            log.info("%s: %s %s in %.1f s, %.0f/s", name, f"{done:,}", unit, seconds, done / max(1e-3, seconds))
+        else:
+            log.info("%s: %.1f s", name, seconds)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dedup.cli.options import json_option, setting_options, settings_in_service
+from dedup.cli.options import json_option, setting_options
 from dedup.cli.output import print_json, print_table, printable, table
 from dedup.settings import Resolved
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @json_option
 def query(text: str, k: int, resolved: Resolved, as_json: bool) -> None:
     """Find the recorded questions nearest to TEXT, and whether it has been asked before."""
+    from dedup.in_service import settings_in_service
     from dedup.queries import Searcher
     from dedup.store import Store
 
@@ -61,6 +62,7 @@ def _as_json(answer: Answer, several_sources: bool) -> dict[str, Any]:
                 "duplicate": match.duplicate,
                 "cluster": match.question.cluster_id,
                 "canonical": match.canonical.id if match.canonical else None,
+                **({"canonical_source": match.canonical.source} if several_sources and match.canonical else {}),
             }
         )
     return {"query": answer.query, "encoder": answer.encoder, "metric": str(answer.metric), "matches": matches}

@@ -18,22 +18,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("dumps", metavar="DUMP...", nargs=-1, required=True)
-@click.option("--format", "dump_format", metavar="FORMAT", help="Read the dumps as this format. [found out]")
-@click.option("--id-column", metavar="NAME", help="The column of the questions' ids. [found by usual names]")
-@click.option("--text-column", metavar="NAME", help="The column of the questions' texts. [found by usual names]")
-@click.option("--with-body", is_flag=True, help="Posts.xml: compare title and body, not the title alone.")
-@click.option(
-    "--on-error",
-    type=click.Choice(["reject", "stop"]),
-    default="reject",
-    show_default=True,
-    help="Set a row at fault aside, counted and kept in a rejects file, or stop at it.",
-)
 @setting_options(
     "db",
     "indexes",
     "reports",
     "source",
+    "format",
+    "id_column",
+    "text_column",
+    "with_body",
+    "on_error",
     "encoder",
     "metric",
     "threshold",
@@ -45,35 +39,15 @@ if TYPE_CHECKING:
     "max_bytes",
 )
 @json_option
-def run(
-    dumps: tuple[str, ...],
-    dump_format: str | None,
-    id_column: str | None,
-    text_column: str | None,
-    with_body: bool,
-    on_error: str,
-    resolved: Resolved,
-    as_json: bool,
-) -> None:
+def run(dumps: tuple[str, ...], resolved: Resolved, as_json: bool) -> None:
     """Find the duplicates among the questions of some dumps and those recorded before.
 
     DUMP is a CSV, TSV, JSONL or Parquet file, a Stack Exchange Posts.xml, or a file of labelled pairs, plain or
     compressed (.gz .bz2 .xz .zst .7z); - is standard input. A PostLinks.xml is read as labels.
     """
-    from dedup.dumps import DumpOptions
-    from dedup.ingest import OnError
     from dedup.pipeline import run as run_pipeline
 
-    settings = resolved.settings
-    options = DumpOptions(
-        source=settings.source,
-        format=dump_format,
-        id_column=id_column,
-        text_column=text_column,
-        with_body=with_body,
-        max_bytes=settings.max_bytes or None,
-    )
-    result = run_pipeline(dumps, settings, options, on_error=OnError(on_error), progress=shown_progress())
+    result = run_pipeline(dumps, resolved.settings, progress=shown_progress())
     if as_json:
         print_json(asdict(result.summary))
     else:
@@ -82,18 +56,29 @@ def run(
 
 def _print(result: RunResult) -> None:
     done = result.summary
-    click.echo(f"Run {done.run_id}: {done.read:,} questions read in {done.seconds:.1f} s.")
+    ingested = result.ingested
+    click.echo(
+        f"Run {done.run_id}, {done.seconds:.1f} s: {done.read:,} rows read, {ingested.added:,} new questions, "
+        f"{ingested.changed:,} changed, {ingested.repeated:,} known, {done.rejected:,} rejected; "
+        f"{ingested.labels:,} new labels."
+    )
+    for reason, count in ingested.rejected.items():
+        click.echo(f"  {count:,} x {reason}")
+    if ingested.rejects_file:
+        click.echo(f"  The rejected rows are kept in {ingested.rejects_file}.")
+    if ingested.changed:
+        click.echo(
+            f"  {ingested.changed:,} recorded questions had another text under the same id, and have the new one now; "
+            "if this dump is of another site, give it a --source of its own."
+        )
     if result.reused:
         click.echo("Nothing has changed since the last run: its pairs, clusters and index stand.")
+    click.echo(f"On record: {result.questions:,} questions,")
     click.echo(
         f"  {done.exact_duplicates:>12,}  exact duplicates (equal once case, punctuation and spaces are set aside)"
     )
-    click.echo(f"  {done.duplicate_pairs:>12,}  duplicate pairs, of {done.candidate_pairs:,} candidates compared")
+    click.echo(f"  {done.duplicate_pairs:>12,}  duplicate pairs, of {done.candidate_pairs:,} candidates")
     click.echo(f"  {done.clusters:>12,}  clusters of two questions or more")
-    if done.rejected:
-        click.echo(f"  {done.rejected:>12,}  rows rejected, kept in {result.ingested.rejects_file}:")
-        for reason, count in result.ingested.rejected.items():
-            click.echo(f"  {'':>12}  {count:,} x {reason}")
     click.echo(f"Report: {result.report}")
     click.echo(f"Database: {done.database}")
     click.echo('Next: `dedup clusters`, `dedup query "a question"`, `dedup export clusters clusters.csv`')

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from dedup.cli.options import json_option, setting_options, settings_in_service
+from dedup.cli.options import json_option, setting_options
 from dedup.cli.output import print_json
 from dedup.settings import Resolved
 
@@ -16,6 +16,7 @@ from dedup.settings import Resolved
 @json_option
 def status(resolved: Resolved, as_json: bool) -> None:
     """Show the database, the generation in service, the counts and the last run."""
+    from dedup.in_service import settings_in_service
     from dedup.store import Store, current
 
     with Store.open(resolved.settings.db, create=False) as store:

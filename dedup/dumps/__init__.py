@@ -1,7 +1,8 @@
 """Readers of question dumps: CSV, TSV, JSONL, Parquet, Stack Exchange's XML and pair files, plain or compressed.
 
-Every dump is streamed; the memory it takes does not grow with its size (a pair file's does, by some 80 bytes a distinct
-question). A row at fault is yielded as `Rejected` and the rows around it are read; a dump at fault is a DumpError.
+Every dump is streamed; the memory it takes does not grow with its size (that of a pair file and of a table without an
+id column does, by some 80 bytes a distinct question). A row at fault is yielded as `Rejected` and the rows around it
+are read; a dump at fault is a DumpError.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dedup.dumps.options import DumpOptions
 from dedup.errors import DumpError
 from dedup.questions import Label, Record, Rejected
 
-__all__ = ["FORMATS", "MAX_LINE_BYTES", "DumpOptions", "read_dump", "read_labels"]
+__all__ = ["FORMATS", "FORMAT_NAMES", "MAX_LINE_BYTES", "DumpOptions", "read_dump", "read_labels"]
 
 _TABLES = {
     "csv": TableFormat(delimited.CSV_SIGNS, delimited.csv_table),
@@ -34,6 +35,8 @@ FORMATS: Mapping[str, Format] = {name: table.as_dump() for name, table in _TABLE
     "pairs": pair_format(_TABLES),
 }
 """The formats by name. A new one is a module and a line here."""
+FORMAT_NAMES = tuple(FORMATS)
+"""What `DumpOptions.format` may be, for a choice of them; none of the libraries that read them is imported for it."""
 
 _R = TypeVar("_R", Record, Label | Rejected)
 
@@ -74,7 +77,7 @@ def _read(
 ) -> Iterator[_R]:
     """Open ``path`` and read it; ``formats`` are the ones whose file is looked for in an archive of several."""
     if options.format is not None and options.format not in FORMATS:
-        raise DumpError(f"no dump format is called {options.format!r}; expected one of {', '.join(FORMATS)}")
+        raise DumpError(f"no dump format is called {options.format!r}; expected one of {', '.join(FORMAT_NAMES)}")
     wanted = formats.values() if options.format is None else [FORMATS[options.format]]
     members = [form.member for form in wanted if form.member is not None]
     records = 0

@@ -62,10 +62,10 @@ def _objects(file: str, lines: BoundedLines) -> Iterator[tuple[int, dict[str, ob
         except StopIteration:
             return
         except TooLong:
-            yield rejected(file, lines.number, f"the line is longer than {MAX_LINE_BYTES >> 20} MiB", (lines.record,))
+            yield rejected(file, lines.number, f"the line is longer than {MAX_LINE_BYTES >> 20} MiB", lines.record)
         except (ValueError, RecursionError) as fault:
-            if not lines.record.isspace():
-                yield rejected(file, lines.number, f"not JSON: {_reason(fault)}", (lines.record,))
+            if not line.isspace():
+                yield rejected(file, lines.number, f"not JSON: {_reason(fault)}", (line,))
         else:
             if type(found) is dict:
                 yield lines.number, found

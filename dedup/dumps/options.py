@@ -18,7 +18,7 @@ class DumpOptions:
 
     source: str = DEFAULT_SOURCE
     format: str | None = None
-    """A name in `dedup.dumps.FORMATS`; None: found out from the file's name and content."""
+    """One of `dedup.dumps.FORMAT_NAMES`; None: found out from the file's name and content."""
     id_column: str | None = None
     text_column: str | None = None
     with_body: bool = False

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dedup.dumps.columns import PairColumns
-from dedup.dumps.rows import id_text, rejected, string_fault
+from dedup.dumps.rows import id_fault, id_of_text, id_text, rejected, string_fault
 from dedup.dumps.tables import Table
 from dedup.questions import Label, Question, Record, Rejected, question_key
-from dedup.text import normalise, text_key
 
 _DUPLICATE = {"1": True, "1.0": True, "true": True, "yes": True, "0": False, "0.0": False, "false": False, "no": False}
 
@@ -17,8 +16,8 @@ def pairs(table: Table, columns: PairColumns, file: str, source: str) -> Iterato
     """Read a pair file: each distinct question once, and a Label where the row has one.
 
     A question is distinct by its id and text together: an id that comes with another text is yielded again, for the
-    store to refuse by name. Only a 63-bit number of each is remembered. Without id columns, a question's id is "t" and
-    the first 16 hexadecimal digits of its text key, and texts with one key are one question.
+    store to refuse by name. Only a 63-bit number of each is remembered. Without id columns, a question's id is its
+    text's (`rows.id_of_text`), and texts with one key are one question.
     """
     seen: set[int] = set()
     for record in _records(table, columns, file, source):
@@ -67,10 +66,10 @@ def _question(id: object, text: object, side: str, columns: PairColumns, source:
         return fault
     assert type(text) is str
     if columns.id1 is None:
-        own_id: object = "t" + text_key(normalise(text)).hex()[:16]
+        own_id: object = id_of_text(text)
     else:
         own_id = id_text(id)
-        fault = string_fault(own_id, "id" + side)
+        fault = id_fault(own_id, "id" + side)
         if fault is not None:
             return fault
     assert type(own_id) is str

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
-from dedup.questions import Rejected
-from dedup.text import normalise
+from dedup.questions import MAX_NAME_BYTES, Rejected
+from dedup.text import normalise, text_key
 
 EXCERPT_CHARACTERS = 200
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127)} | {9: "\\t", 10: "\\n", 13: "\\r"}
-_INT64 = range(-(2**63), 2**63)
-_UNIX_DIGITS = range(9, 12)
-"""The digits of seconds since 1970, from 1973 on. Fewer are a year or an ISO 8601 date without hyphens."""
+_WHOLE = range(-(2**63) + 1, 2**63)
+"""What a signed column of 64 bits holds, but for the least: that one stands for "none" where questions are ranked."""
+_SURELY_SHORT = MAX_NAME_BYTES // 4  # characters; UTF-8 has four bytes each at most
+_UNIX_DIGITS = (9, 10, 11, 13)
+"""The digits of seconds (from 1973 on) and of milliseconds since 1970. Fewer are a year or an ISO 8601 date without
+hyphens."""
+_LEAST_MILLISECONDS, _MOST_MILLISECONDS = 10**12, 10**13 - 1
+"""Numbers of 13 digits: from 2001 to 2286 as milliseconds, past the year 33,000 as seconds."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def excerpt(said: str) -> str:
@@ -47,6 +53,14 @@ def string_fault(value: object, what: str) -> str | None:
     return None
 
 
+def id_fault(value: object, what: str) -> str | None:
+    """Return why ``value`` cannot be a question's own id, or None where it can; ``what`` is what the dump calls it."""
+    fault = string_fault(value, what)
+    if fault is None and type(value) is str and len(value) > _SURELY_SHORT and len(value.encode()) > MAX_NAME_BYTES:
+        return f"the {what} is longer than {MAX_NAME_BYTES} bytes"
+    return fault
+
+
 def id_text(value: object) -> object:
     """Return an id that a dump holds as a whole number as the string of it; anything else as it is."""
     if type(value) is float and value.is_integer():
@@ -54,10 +68,16 @@ def id_text(value: object) -> object:
     return str(value) if type(value) is int else value
 
 
+def id_of_text(text: str) -> str:
+    """Return the id of a question whose dump has none: "t" and the first 16 hexadecimal digits of its text key."""
+    return "t" + text_key(normalise(text)).hex()[:16]
+
+
 def parse_created(value: object) -> datetime | None:
     """Return a time of creation, aware and in UTC, or None where ``value`` is not one.
 
-    Read are ISO 8601 (without an offset it is UTC, as in Stack Exchange's dumps) and seconds since 1970.
+    Read are ISO 8601 (without an offset it is UTC, as in Stack Exchange's dumps), seconds since 1970, and milliseconds
+    since 1970 where there are 13 digits of them.
     """
     try:
         if isinstance(value, str):
@@ -68,6 +88,8 @@ def parse_created(value: object) -> datetime | None:
         if isinstance(value, date):
             return datetime(value.year, value.month, value.day, tzinfo=UTC)
         if isinstance(value, int | float) and not isinstance(value, bool):
+            if _LEAST_MILLISECONDS <= value <= _MOST_MILLISECONDS:
+                return _EPOCH + timedelta(milliseconds=value)
             return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
         pass
@@ -83,7 +105,7 @@ def parse_whole(value: object) -> int | None:
         exact = isinstance(value, str) or whole == value
     except (ValueError, OverflowError):
         return _whole_of_decimal(value) if isinstance(value, str) else None
-    return whole if exact and whole in _INT64 else None
+    return whole if exact and whole in _WHOLE else None
 
 
 def _whole_of_decimal(value: str) -> int | None:

@@ -12,7 +12,7 @@ from dedup.dumps.compression import BrokenStream, Opened
 from dedup.dumps.detection import Signs, root_element
 from dedup.dumps.html_text import plain_text
 from dedup.dumps.options import DumpOptions
-from dedup.dumps.rows import parse_created, parse_tags, parse_whole, rejected, string_fault
+from dedup.dumps.rows import id_fault, parse_created, parse_tags, parse_whole, rejected, string_fault
 from dedup.questions import Label, Question, Rejected
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def read_posts(opened: Opened, options: DumpOptions) -> Iterator[Question | Reje
         if row.get("PostTypeId") != _QUESTION:
             continue
         own_id, title = row.get("Id"), row.get("Title")
-        fault = string_fault(title, "Title") or string_fault(own_id, "Id")
+        fault = string_fault(title, "Title") or id_fault(own_id, "Id")
         if fault is not None:
             yield rejected(opened.file, number, fault, (own_id, title, row.get("Body")))
             continue
@@ -58,7 +58,7 @@ def read_postlinks(opened: Opened, options: DumpOptions) -> Iterator[Label | Rej
         if row.get("LinkTypeId") != _DUPLICATE:
             continue
         left, right = row.get("PostId"), row.get("RelatedPostId")
-        fault = string_fault(left, "PostId") or string_fault(right, "RelatedPostId")
+        fault = id_fault(left, "PostId") or id_fault(right, "RelatedPostId")
         if fault is not None:
             yield rejected(opened.file, number, fault, (left, right))
             continue

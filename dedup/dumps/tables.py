@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from dedup.dumps.columns import QuestionColumns
-from dedup.dumps.rows import id_text, parse_created, parse_tags, parse_whole, rejected, string_fault
+from dedup.dumps.rows import (
+    id_fault,
+    id_of_text,
+    id_text,
+    parse_created,
+    parse_tags,
+    parse_whole,
+    rejected,
+    string_fault,
+)
 from dedup.questions import Question, Rejected
 
 _log = logging.getLogger(__name__)
@@ -28,10 +37,16 @@ class Table:
 
 
 def questions(table: Table, columns: QuestionColumns, file: str, source: str) -> Iterator[Question | Rejected]:
-    """Read a table's questions; without an id column, a question's id is its row number."""
-    numbered = columns.id is None
-    if numbered:
-        _log.warning("%s has no id column: the row numbers are the ids, and change when rows are added before", file)
+    """Read a table's questions.
+
+    Without an id column, a question's id is its text's (`rows.id_of_text`); the second, third, ... row with that text
+    key has "-2", "-3", ... behind it. Every row then is a question of its own, and the ids of a dump stay what they are
+    when rows are added to it or change places. A count of each text key is remembered.
+    """
+    counts: dict[int, int] | None = None
+    if columns.id is None:
+        counts = {}
+        _log.warning("%s has no id column: ids are made from the texts", file)
     text_name = f"text (column {table.columns[columns.text]})"
     wanted = (columns.id, columns.text, columns.created, columns.score, columns.views, columns.tags)
     for row in table.rows(wanted):
@@ -39,14 +54,17 @@ def questions(table: Table, columns: QuestionColumns, file: str, source: str) ->
             yield row
             continue
         number, (own_id, text, created, score, views, tags) = row
-        if type(own_id) is not str:
-            own_id = str(number) if numbered else id_text(own_id)
-        fault = string_fault(text, text_name) or string_fault(own_id, "id")
+        fault = string_fault(text, text_name)
+        if fault is None and counts is None:
+            own_id = id_text(own_id)
+            fault = id_fault(own_id, "id")
         if fault is not None:
             yield rejected(file, number, fault, (own_id, text))
             continue
-        assert type(own_id) is str
         assert type(text) is str
+        if counts is not None:
+            own_id = _numbered(id_of_text(text), counts)
+        assert type(own_id) is str
         yield Question(
             own_id,
             text,
@@ -57,3 +75,9 @@ def questions(table: Table, columns: QuestionColumns, file: str, source: str) ->
             () if tags is None else parse_tags(tags),
             number,
         )
+
+
+def _numbered(own_id: str, counts: dict[int, int]) -> str:
+    key = int(own_id[1:], 16)
+    count = counts[key] = counts.get(key, 0) + 1
+    return own_id if count == 1 else f"{own_id}-{count}"

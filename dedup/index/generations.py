@@ -7,8 +7,9 @@ recorded in SQL, not here. indexes/README.md describes the format for other read
 
 from __future__ import annotations
 
+import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from dedup.artifacts import MANIFEST, read_manifest, writing
 from dedup.errors import ArtifactDamaged, GenerationMismatch, NoGeneration
 from dedup.index.faiss_index import FaissIndex
+from dedup.index.protocol import Index
 from dedup.questions import Keys, Metric
 from dedup.text import NORMALISER_VERSION
 
@@ -31,7 +33,7 @@ class Generation:
     """An index and the text keys of its rows, ready to be searched."""
 
     name: str
-    index: FaissIndex
+    index: Index
     keys: Keys  # (n,) S16, ascending; keys[row] is the text that row of the index stands for
     manifest: Mapping[str, Any]
 
@@ -98,6 +100,12 @@ def load_generation(folder: Path, name: str, *, fingerprint: str, encoder: str, 
     if len(keys) != len(index):
         raise ArtifactDamaged(f"{path} has {len(keys)} keys for {len(index)} vectors; run `dedup run` to rebuild it")
     return Generation(name, index, keys, manifest)
+
+
+def remove_generations(folder: Path, names: Sequence[str]) -> None:
+    """Remove generations that are no longer wanted; one that cannot be removed, or is not there, is passed over."""
+    for name in names:
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _refuse_others(name: str, manifest: Mapping[str, Any], fingerprint: str, encoder: str, metric: Metric) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from dedup.questions import Float32, Metric, Neighbours
+from dedup.settings import IndexKind
 
 
 class Index(Protocol):
@@ -13,6 +14,10 @@ class Index(Protocol):
     @property
     def metric(self) -> Metric:
         """The distance."""
+
+    @property
+    def kind(self) -> IndexKind:
+        """How it searches."""
 
     @property
     def recall(self) -> float:

@@ -5,6 +5,6 @@
 """
 
 from dedup.report.contents import ClusterCard, Member, RunReport
-from dedup.report.page import render_report, write_report
+from dedup.report.page import render_report, run_name, write_report
 
-__all__ = ["ClusterCard", "Member", "RunReport", "render_report", "write_report"]
+__all__ = ["ClusterCard", "Member", "RunReport", "render_report", "run_name", "write_report"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dedup.artifacts import replace_file
+from dedup.artifacts import replacing
 from dedup.classifier import Classifier
 from dedup.report import figures
 from dedup.report.charts import draw_histogram
@@ -46,16 +47,23 @@ def render_report(report: RunReport) -> str:
     return _UNPRINTABLE.sub("\ufffd", rendered)
 
 
+def run_name(run_id: int, started: datetime) -> str:
+    """Return what the files of a run are named by: its start, and its number, which two databases may share."""
+    return f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{run_id:06d}"
+
+
 def write_report(report: RunReport, folder: Path) -> Path:
-    """Write the report as ``run-000012.html`` into ``folder`` and return the file; a former one is replaced at once.
+    """Write the report as ``run-<time>-000012.html`` into ``folder`` and return the file.
 
     Raises
     ------
     DedupError
         Where it cannot be written (permissions, disk full). What was there before stays.
     """
-    file = folder / f"run-{report.run_id:06d}.html"
-    replace_file(file, render_report(report))
+    file = folder / f"run-{run_name(report.run_id, report.started)}.html"
+    page = render_report(report)
+    with replacing(file) as beside:
+        beside.write_text(page, "utf-8", newline="\n")
     return file
 
 

@@ -1,9 +1,9 @@
 """The records: questions, pairs, clusters, runs and labels, in SQLite or PostgreSQL.
 
 `Store` is the way in. It is the sum of its parts, one module each: `ingest` takes questions and labels, `corpus` gives
-them back as arrays, `results` replaces what the last run found, `runs` keeps the book, `browse` and `export` answer.
-Below them `bulk` writes many rows at once, `database` holds connections and transactions, `models` the tables,
-`schema` their revision.
+them back as arrays, `results` replaces what the last run found, `publication` says what is in service, `runs` keeps the
+book, `browse` and `export` answer. Below them `bulk` writes many rows at once, `revision` counts the corpus's changes,
+`database` holds connections and transactions, `models` the tables, `schema` their revision.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from dedup.store.browse import (
     Representative,
 )
 from dedup.store.corpus import Corpus, CorpusReads
-from dedup.store.database import Database
+from dedup.store.database import Database, display_url
 from dedup.store.export import Export, ExportedMember, ExportedPair, ExportedQuestion
-from dedup.store.ingest import MAX_NAME_BYTES, Ingest, Recorded
+from dedup.store.ingest import Ingest, Recorded
+from dedup.store.publication import GenerationRecord, InService, Publications
 from dedup.store.results import RecordedClusters, RecordedPairs, Results
-from dedup.store.runs import EncoderRecord, GenerationRecord, RunKind, RunRecord, Runs, RunState
+from dedup.store.runs import EncoderRecord, RunKind, RunOutcome, RunRecord, Runs, RunState
 from dedup.store.schema import HEAD, current, prepare, upgrade
 
 __all__ = [
     "HEAD",
-    "MAX_NAME_BYTES",
     "ClusterRecord",
     "ClusterSummary",
     "Corpus",
@@ -41,6 +41,7 @@ __all__ = [
     "ExportedPair",
     "ExportedQuestion",
     "GenerationRecord",
+    "InService",
     "Member",
     "PairRecord",
     "QuestionRecord",
@@ -49,15 +50,17 @@ __all__ = [
     "RecordedPairs",
     "Representative",
     "RunKind",
+    "RunOutcome",
     "RunRecord",
     "RunState",
     "Store",
     "current",
+    "display_url",
     "upgrade",
 ]
 
 
-class Store(Ingest, CorpusReads, Results, Runs, Browse, Export):
+class Store(Ingest, CorpusReads, Results, Publications, Runs, Browse, Export):
     """One open database. A context manager; several processes and threads may have one each on the same database."""
 
     def __init__(self, database: Database) -> None:

@@ -109,7 +109,8 @@ class Browse:
     def find_question(self, id_or_text: str, source: str | None = None) -> list[QuestionRecord]:
         """Return the questions with this own id, in every source or in one; where there are none, those with this text.
 
-        Texts are compared by their text keys. Raises UnknownQuestion where there are none either.
+        Sorted by source and own id. Texts are compared by their text keys. Raises UnknownQuestion where there are none
+        either.
         """
         sources = [name for name in self.sources() if source in (None, name)]
         numbers = [question_key(name, id_or_text) for name in sources]
@@ -117,7 +118,7 @@ class Browse:
             QuestionRow.text_key == text_key(normalise(id_or_text)), QuestionRow.source.in_(sources)
         )
         with self._database.reading() as connection:
-            rows = list(rows_among(connection, _QUESTION, QuestionRow.id, numbers))
+            rows = list(rows_among(connection, _QUESTION.order_by(QuestionRow.source), QuestionRow.id, numbers))
             rows = rows or list(connection.execute(by_key.order_by(*natural_order(QuestionRow))))
         if not rows:
             where = "" if source is None else f" of source {source!a}"
@@ -174,6 +175,12 @@ class Browse:
         statement = _CLUSTER.where(ClusterRow.size >= 2).order_by(ClusterRow.size.desc(), ClusterRow.id).limit(limit)
         with self._database.reading() as connection:
             return _summaries(connection, statement)
+
+    def least_certain_clusters(self, limit: int) -> list[ClusterSummary]:
+        """Return the clusters of two questions or more with the weakest links, the weakest first; then by id."""
+        weakest = _CLUSTER.where(ClusterRow.size >= 2).order_by(ClusterRow.weakest_probability, ClusterRow.id)
+        with self._database.reading() as connection:
+            return _summaries(connection, weakest.limit(limit))
 
     def pairs_of_cluster(self, cluster_id: int) -> list[PairRecord]:
         """Return the recorded pairs of which both questions are in a cluster, sorted by (left, right)."""

@@ -14,6 +14,7 @@ from dedup.store.bulk import batched, rows_among
 from dedup.store.database import Database
 from dedup.store.models import QuestionRow
 from dedup.store.ranking import RankedColumns, canonical_rank
+from dedup.store.revision import corpus_revision
 from dedup.text import key_array, key_bytes, normalise
 
 _FETCHED = 10_000
@@ -22,11 +23,16 @@ _TEXTS = 5_000  # keys in one chunk of texts
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Every recorded question, sorted by (text key, number): exact copies stand together, the representative first."""
+    """Every recorded question, sorted by (text key, number): exact copies stand together, the representative first.
+
+    ``revision`` goes up whenever a question is added or changed; `Results.write_results` refuses what was found in
+    another one than the one that is recorded.
+    """
 
     ids: Int64  # (n,) numbers of the questions
     keys: Keys  # (n,) S16
     rank: Int64  # (n,) position in the canonical order, `dedup.store.ranking`; 0 is the one to keep first
+    revision: int
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,16 +56,15 @@ class CorpusReads:
         )
         columns = RankedColumns()
         found_keys = bytearray()
-        with (
-            self._database.reading() as connection,
-            connection.execution_options(yield_per=_FETCHED).execute(statement) as rows,
-        ):
-            for row in rows:
-                found_keys += row[0]
-                columns.append(*row[1:])
+        with self._database.reading() as connection:
+            revision = corpus_revision(connection)
+            with connection.execution_options(yield_per=_FETCHED).execute(statement) as rows:
+                for row in rows:
+                    found_keys += row[0]
+                    columns.append(*row[1:])
         ids, keys, rank = np.array(columns.ids), key_array([bytes(found_keys)]), canonical_rank(columns)
         order = np.lexsort((ids, keys))
-        return Corpus(ids[order], keys[order], rank[order])
+        return Corpus(ids[order], keys[order], rank[order], revision)
 
     def texts(self, keys: Keys) -> Iterator[tuple[list[bytes], list[str]]]:
         """Yield the distinct ``keys`` and their normalised texts, in chunks, both sorted by key.

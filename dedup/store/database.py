@@ -1,8 +1,8 @@
 """One database: its address, its connections and its two kinds of transactions.
 
-Readers never wait. Writers come one at a time, on both databases: SQLite does it with BEGIN IMMEDIATE, PostgreSQL with
-an advisory lock that ends with the transaction. So two writers cannot deadlock, and what a writer read before it writes
-is still true when it commits.
+Readers never wait, and see one state of the database from their first statement to their last. Writers come one at a
+time, on both databases: SQLite does it with BEGIN IMMEDIATE, PostgreSQL with an advisory lock that ends with the
+transaction. So two writers cannot deadlock, and what a writer read before it writes is still true when it commits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -48,6 +48,19 @@ def parse_address(url: str) -> URL:
             raise StoreError(f"the database's address begins with {other}, which dedup does not know; {_EXPECTED}")
 
 
+def display_url(url: str) -> str:
+    """Return a database's address as it may be shown: without its password. StoreError as in `parse_address`."""
+    return _without_secrets(parse_address(url))
+
+
+def storable(text: str) -> str:
+    """Return ``text`` as both databases can hold it: a file's name, or what an error says of one, may be no Unicode.
+
+    Half a surrogate pair becomes a backslash and its number, a NUL character U+FFFD.
+    """
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 class Database:
     """The connections to one database. Nothing is opened before the first transaction.
 
@@ -62,17 +75,21 @@ class Database:
             {"timeout": WRITER_SECONDS} if self.is_sqlite else {"connect_timeout": CONNECT_SECONDS}
         )
         self.engine = create_engine(self.address, connect_args=connect_args, hide_parameters=True)
+        self._reading_engine: Engine = self.engine
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:  # by default each statement sees what was committed before it; SQLite's transactions see one state
+            self._reading_engine = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
         assert self.engine.dialect.loaded_dbapi is not None
         self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
     @property
     def display_url(self) -> str:
         """The address as it may be shown: without its password."""
-        hidden = {name: "***" for name in self.address.query if name in _SECRETS}
-        return self.address.update_query_dict(hidden).render_as_string(hide_password=True)
+        return _without_secrets(self.address)
 
     @property
     def file(self) -> Path | None:
@@ -81,14 +98,14 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection in a transaction that only reads."""
-        with self._translating(), self._connect() as connection, connection.begin():
+        """Give a connection in a transaction that only reads, and reads one state of the database."""
+        with self._translating(), self._connect(self._reading_engine) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection in the one transaction that may write now; it commits at the end, or leaves no trace."""
-        with self._translating(), self._connect() as connection, self._begin_writing(connection):
+        with self._translating(), self._connect(self.engine) as connection, self._begin_writing(connection):
             yield connection
 
     @contextmanager
@@ -98,7 +115,7 @@ class Database:
         SQLite changes a table by copying it and dropping the old one, which would delete, by cascade, the rows that
         refer to it: its foreign keys are off meanwhile, and checked before the commit.
         """
-        with self._translating(), self._connect() as connection:
+        with self._translating(), self._connect(self.engine) as connection:
             if not self.is_sqlite:
                 with self._begin_writing(connection):
                     yield connection
@@ -128,9 +145,9 @@ class Database:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
             yield
 
-    def _connect(self) -> Connection:
+    def _connect(self, engine: Engine) -> Connection:
         try:
-            return self.engine.connect()
+            return engine.connect()
         except (DBAPIError, self._driver_error) as error:
             advice = (
                 "check that it is a SQLite file and that its folder can be written"
@@ -150,6 +167,11 @@ class Database:
             ) from error
 
 
+def _without_secrets(address: URL) -> str:
+    hidden = {name: "***" for name in address.query if name in _SECRETS}
+    return address.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
 def _reason(error: Exception) -> str:
     """Return the first line of what the driver said; the lines after it are hints for someone at psql."""
     said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
@@ -159,6 +181,9 @@ def _reason(error: Exception) -> str:
 def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver begins no transactions of its own: `_begin_sqlite` does
     connection.execute("PRAGMA journal_mode=WAL")  # readers go on while someone writes
+    connection.execute(
+        "PRAGMA synchronous=FULL"
+    )  # a commit outlives a power cut; under WAL some builds default to less
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA cache_size=-65536")  # 64 MiB: bulk writes touch pages all over the indexes
 

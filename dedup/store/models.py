@@ -94,10 +94,9 @@ class EncoderRow(Base):
 
 
 class GenerationRow(Base):
-    """An index generation that was put in service; its name is its folder's."""
+    """An index generation that was published; its name is its folder's."""
 
     __tablename__ = "generations"
-    __table_args__ = (CheckConstraint("kind IN ('flat', 'ivf')", name="kind"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
@@ -135,6 +134,28 @@ class RunRow(Base):
     corpus_digest: Mapped[str | None]
     report: Mapped[str | None]
     error: Mapped[str | None]
+
+
+class ServiceRow(Base):
+    """What is in service, in one row: a generation, the run that published it and the corpus revision it is of."""
+
+    __tablename__ = "service"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"))
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+    corpus_revision: Mapped[int] = mapped_column(BigInteger)
+
+
+class CorpusRow(Base):
+    """How often the questions have changed, in one row, which the migration puts there."""
+
+    __tablename__ = "corpus"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    revision: Mapped[int] = mapped_column(BigInteger)
 
 
 class QuestionRow(Base):
@@ -198,10 +219,13 @@ class MemberRow(Base):
 
 
 class LabelRow(Base):
-    """A person's word on two questions, and the file it came from (``origin``)."""
+    """A person's word on two questions, and the file it came from (``origin``); the smaller own id is on the left."""
 
     __tablename__ = "labels"
-    __table_args__ = (UniqueConstraint("source", "left_external_id", "right_external_id", "origin"),)
+    __table_args__ = (
+        UniqueConstraint("source", "left_external_id", "right_external_id", "origin"),
+        CheckConstraint("left_external_id <= right_external_id", name="order"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(Name)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
-from sqlalchemy import Connection, select, update
 
 from dedup.errors import StoreError
 from dedup.questions import Float32, Float64, Int64
 from dedup.store.bulk import Columns, merge, prune, staged
 from dedup.store.database import Database
-from dedup.store.models import ClusterRow, GenerationRow, MemberRow, PairRow, RunRow
-from dedup.store.runs import GenerationRecord
+from dedup.store.models import ClusterRow, MemberRow, PairRow
+from dedup.store.publication import GenerationRecord, publish
+from dedup.store.revision import corpus_revision as recorded_corpus_revision
+from dedup.store.runs import RunOutcome, end_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +65,31 @@ class Results:
     _database: Database
 
     def write_results(
-        self, run_id: int, generation: GenerationRecord, pairs: RecordedPairs, clusters: RecordedClusters
+        self,
+        run_id: int,
+        generation: GenerationRecord,
+        pairs: RecordedPairs,
+        clusters: RecordedClusters,
+        outcome: RunOutcome,
+        *,
+        corpus_revision: int,
     ) -> None:
-        """Publish a generation and replace all pairs and clusters, in one transaction: readers see all or nothing.
+        """Put in service what a run found, in one transaction: readers and a restart see all of it or nothing.
 
-        What is as it was keeps the id of the run that first recorded it so; what is new or has changed takes
-        ``run_id``; what has vanished is deleted. ``generation`` is published now, also if an earlier run had recorded
-        its name.
+        All pairs and clusters are replaced, ``generation`` is published (also if an earlier run had recorded its name)
+        and the run is done. What is as it was keeps the id of the run that first recorded it so; what is new or has
+        changed takes ``run_id``; what has vanished is deleted.
+
+        Parameters
+        ----------
+        corpus_revision
+            The `Corpus.revision` in which all this was found.
 
         Raises
         ------
         StoreError
-            Where a pair has a question without a cluster, a cluster one that is not recorded, or ``run_id`` is not.
+            Where the corpus has changed since, a pair has a question without a cluster, a cluster one that is not
+            recorded, or ``run_id`` is not. Everything is left as it was.
         """
         if not all(np.isin(side, clusters.question).all() for side in (pairs.left, pairs.right)):
             raise StoreError("a pair has a question that is in no cluster; expected every recorded question in one")
@@ -103,7 +116,10 @@ class Results:
             "probability": clusters.probability[by_question],
         }
         with self._database.writing() as connection:
-            _publish(connection, run_id, generation)
+            if recorded_corpus_revision(connection) != corpus_revision:
+                raise StoreError("questions were recorded while this run worked; run it again")
+            end_run(connection, run_id, outcome)
+            publish(connection, run_id, generation, corpus_revision)
             with staged(connection, PairRow, pair_columns) as rows:
                 key = ("left_id", "right_id")
                 prune(connection, PairRow, rows, key=key)
@@ -118,25 +134,6 @@ class Results:
                 prune(connection, MemberRow, member_rows, key=("question_id",))
                 merge(connection, MemberRow, member_rows, key=("question_id",), compared=("cluster_id", "probability"))
                 prune(connection, ClusterRow, cluster_rows, key=("id",))
-
-
-def _publish(connection: Connection, run_id: int, generation: GenerationRecord) -> None:
-    if connection.scalars(select(RunRow.id).where(RunRow.id == run_id)).one_or_none() is None:
-        raise StoreError(f"no run {run_id} is recorded; expected an id that start_run returned")
-    columns: Columns = {
-        "name": [generation.name],
-        "encoder_id": [generation.encoder_id],
-        "metric": [generation.metric.value],
-        "kind": [generation.kind],
-        "vectors": [generation.vectors],
-        "recall": [generation.recall],
-        "published_at": [datetime.now(UTC)],
-        "run_id": [run_id],
-    }
-    with staged(connection, GenerationRow, columns) as rows:
-        merge(connection, GenerationRow, rows, key=("name",), kept=("run_id",))
-    generation_id = select(GenerationRow.id).where(GenerationRow.name == generation.name).scalar_subquery()
-    connection.execute(update(RunRow).where(RunRow.id == run_id).values(generation_id=generation_id))
 
 
 def _check_lengths(*columns: Int64 | Float32 | Float64) -> None:

@@ -1,19 +1,19 @@
-"""Runs, and the encoders and generations they used."""
+"""The book of runs, and of the encoders they used."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, func, insert, select, update
+from sqlalchemy import Connection, ScalarSelect, Select, func, insert, select, update
 
 from dedup.errors import StoreError
 from dedup.questions import Metric
-from dedup.store.database import Database
-from dedup.store.models import EncoderRow, GenerationRow, RunRow
+from dedup.store.database import Database, storable
+from dedup.store.models import EncoderRow, GenerationRow, RunRow, ServiceRow
 
 
 class RunKind(StrEnum):
@@ -53,6 +53,15 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What a run found, in figures, and what it is a function of."""
+
+    counts: Mapping[str, Any]
+    classifier: Mapping[str, Any] | None = None
+    corpus_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderRecord:
     """An encoder that made vectors."""
 
@@ -62,20 +71,6 @@ class EncoderRecord:
     dimension: int
     normaliser_version: int
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationRecord:
-    """An index generation; ``name`` is its folder's. ``published_at`` and ``run_id`` are None until it is recorded."""
-
-    name: str
-    encoder_id: int
-    metric: Metric
-    kind: str  # flat or ivf
-    vectors: int
-    recall: float  # against exact search, at its build
-    published_at: datetime | None = None
-    run_id: int | None = None
 
 
 class Runs:
@@ -110,38 +105,61 @@ class Runs:
         generation: str | None = None,
         classifier: Mapping[str, Any] | None = None,
         corpus_digest: str | None = None,
+        corpus_revision: int | None = None,
         report: str | None = None,
     ) -> None:
-        """Record that a run is done; ``generation`` is the name of the one in service, ``report`` its report's path."""
+        """Record that a run is done that found nothing new; one that did is done with `Results.write_results`.
+
+        ``generation`` is the name of the one in service, ``corpus_revision`` that of the corpus for which it holds all
+        the same, ``report`` the path of the report that still holds.
+        """
         used = {} if generation is None else {"generation_id": _generation_id(generation)}
-        self._update_run(
-            run_id,
-            {
-                **used,
-                "state": RunState.DONE.value,
-                "counts": dict(counts),
-                "seconds": dict(seconds),
-                "classifier": None if classifier is None else dict(classifier),
-                "corpus_digest": corpus_digest,
-                "report": report,
-            },
-        )
+        with self._database.writing() as connection:
+            end_run(connection, run_id, RunOutcome(counts, classifier, corpus_digest))
+            attached = {"seconds": dict(seconds), "report": None if report is None else storable(report)}
+            connection.execute(update(RunRow).where(RunRow.id == run_id).values(**used, **attached))
+            if corpus_revision is not None:
+                older = update(ServiceRow).where(ServiceRow.corpus_revision < corpus_revision)
+                connection.execute(older.values(corpus_revision=corpus_revision))
+
+    def record_report(self, run_id: int, report: str, seconds: Mapping[str, float]) -> None:
+        """Attach to a run that is done its report's path and how long each stage took, the report's own included.
+
+        Raises
+        ------
+        StoreError
+            Where the run is not done, or not recorded.
+        """
+        with self._database.writing() as connection:
+            state = connection.scalars(select(RunRow.state).where(RunRow.id == run_id)).one_or_none()
+            if state is None:
+                raise _no_run(run_id)
+            if state != RunState.DONE.value:
+                raise StoreError(f"run {run_id} is {state}; expected one that is done, record its results first")
+            attached = {"seconds": dict(seconds), "report": storable(report)}
+            connection.execute(update(RunRow).where(RunRow.id == run_id).values(**attached))
 
     def fail_run(self, run_id: int, error: str) -> None:
-        """Record that a run failed, and why; characters that no database can hold are replaced."""
-        storable = error.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
-        self._update_run(run_id, {"state": RunState.FAILED.value, "error": storable})
+        """Record that a run failed, and why; one that is done stays so, whatever fails after it.
+
+        Characters that no database can hold are replaced.
+        """
+        with self._database.writing() as connection:
+            state = connection.scalars(select(RunRow.state).where(RunRow.id == run_id)).one_or_none()
+            if state == RunState.DONE.value:
+                return
+            _end(connection, run_id, {"state": RunState.FAILED.value, "error": storable(error)})
 
     def run(self, run_id: int) -> RunRecord:
         """Return a run; StoreError where none has this id."""
-        found = self._first_run(_RUN.where(RunRow.id == run_id))
+        found = self._first_run(RUN.where(RunRow.id == run_id))
         if found is None:
             raise _no_run(run_id)
         return found
 
     def last_run(self, state: RunState | None = None) -> RunRecord | None:
         """Return the run that began last, of those in ``state`` if one is given; None before the first."""
-        statement = _RUN if state is None else _RUN.where(RunRow.state == state.value)
+        statement = RUN if state is None else RUN.where(RunRow.state == state.value)
         return self._first_run(statement.order_by(RunRow.id.desc()).limit(1))
 
     def register_encoder(self, fingerprint: str, name: str, dimension: int, normaliser_version: int) -> int:
@@ -177,43 +195,30 @@ class Runs:
             raise StoreError(f"no encoder {encoder_id} is recorded; expected an id that register_encoder returned")
         return EncoderRecord(*row)
 
-    def published_generation(self) -> GenerationRecord | None:
-        """Return the index generation that was published last; None before the first."""
-        statement = select(
-            GenerationRow.name,
-            GenerationRow.encoder_id,
-            GenerationRow.metric,
-            GenerationRow.kind,
-            GenerationRow.vectors,
-            GenerationRow.recall,
-            GenerationRow.published_at,
-            GenerationRow.run_id,
-        ).order_by(GenerationRow.published_at.desc(), GenerationRow.id.desc())
-        with self._database.reading() as connection:
-            row = connection.execute(statement.limit(1)).one_or_none()
-        if row is None:
-            return None
-        return GenerationRecord(row[0], row[1], Metric(row[2]), *row[3:])
-
-    def _update_run(self, run_id: int, values: dict[str, Any]) -> None:
-        finished = func.coalesce(RunRow.finished_at, datetime.now(UTC))  # the first end of a run is its end
-        statement = update(RunRow).where(RunRow.id == run_id).values(**values, finished_at=finished)
-        with self._database.writing() as connection:
-            if connection.execute(statement).rowcount == 0:
-                raise _no_run(run_id)
-
     def _first_run(self, statement: Select[*tuple[Any, ...]]) -> RunRecord | None:
         with self._database.reading() as connection:
             row = connection.execute(statement).one_or_none()
-        if row is None:
-            return None
-        id_, kind, state, started_at, finished_at, generation, metric, *rest = row
-        return RunRecord(
-            id_, RunKind(kind), RunState(state), started_at, finished_at, generation, Metric(metric), *rest
-        )
+        return None if row is None else run_record(row)
 
 
-_RUN = select(
+def end_run(connection: Connection, run_id: int, outcome: RunOutcome) -> None:
+    """Record, in the transaction of ``connection``, that a run is done; StoreError where none has this id."""
+    values = {
+        "state": RunState.DONE.value,
+        "counts": dict(outcome.counts),
+        "classifier": None if outcome.classifier is None else dict(outcome.classifier),
+        "corpus_digest": outcome.corpus_digest,
+    }
+    _end(connection, run_id, values)
+
+
+def run_record(row: Sequence[Any]) -> RunRecord:
+    """Return a row of `RUN` as a record."""
+    id_, kind, state, started_at, finished_at, generation, metric, *rest = row
+    return RunRecord(id_, RunKind(kind), RunState(state), started_at, finished_at, generation, Metric(metric), *rest)
+
+
+RUN = select(
     RunRow.id,
     RunRow.kind,
     RunRow.state,
@@ -230,6 +235,13 @@ _RUN = select(
     RunRow.report,
     RunRow.error,
 ).outerjoin(GenerationRow, RunRow.generation_id == GenerationRow.id)
+
+
+def _end(connection: Connection, run_id: int, values: Mapping[str, Any]) -> None:
+    finished = func.coalesce(RunRow.finished_at, datetime.now(UTC))  # the first end of a run is its end
+    statement = update(RunRow).where(RunRow.id == run_id).values(**values, finished_at=finished)
+    if connection.execute(statement).rowcount == 0:
+        raise _no_run(run_id)
 
 
 def _generation_id(name: str) -> ScalarSelect[int]:

@@ -1,4 +1,4 @@
-"""The first tables: encoders, generations, runs, questions, pairs, clusters and labels.
+"""The first tables: encoders, generations, runs, what is in service, questions, pairs, clusters and labels.
 
 Revision ID: 0001
 Revises: nothing
@@ -64,7 +64,6 @@ def upgrade() -> None:
         sa.Column("recall", sa.Double(), nullable=False),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=False),
-        sa.CheckConstraint("kind IN ('flat', 'ivf')", name=op.f("ck_generations_kind")),
         sa.ForeignKeyConstraint(["encoder_id"], ["encoders.id"], name=op.f("fk_generations_encoder_id_encoders")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_generations_run_id_runs")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_generations")),
@@ -74,6 +73,27 @@ def upgrade() -> None:
         op.create_foreign_key(
             op.f("fk_runs_generation_id_generations"), "runs", "generations", ["generation_id"], ["id"]
         )
+    op.create_table(
+        "service",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("generation_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("corpus_revision", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_service_one_row")),
+        sa.ForeignKeyConstraint(
+            ["generation_id"], ["generations.id"], name=op.f("fk_service_generation_id_generations")
+        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_service_run_id_runs")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_service")),
+    )
+    corpus = op.create_table(
+        "corpus",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_corpus_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_corpus")),
+    )
+    op.bulk_insert(corpus, [{"id": 1, "revision": 0}])
     op.create_table(
         "labels",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -85,6 +105,7 @@ def upgrade() -> None:
         sa.Column("duplicate", sa.Boolean(), nullable=False),
         sa.Column("origin", name_type(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.CheckConstraint("left_external_id <= right_external_id", name=op.f("ck_labels_order")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_labels_run_id_runs")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_labels")),
         sa.UniqueConstraint(

@@ -50,6 +50,24 @@ def test_the_whole_way_with_the_default_encoder(tmp_path: Path, metric: str) -> 
     assert answer["matches"][0]["duplicate"]
 
 
+def test_progress_is_log_lines_on_stderr_and_a_mistake_is_one_line_there(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("id,question\n1,Why is it so?\n")
+    talking, quiet = dedup("run", "one.csv", cwd=tmp_path), dedup("-q", "run", "one.csv", cwd=tmp_path)
+    assert [line.split()[1:3] for line in talking.stderr.splitlines()][:2] == [["INFO", "read:"], ["INFO", "load:"]]
+    assert quiet.stderr == ""
+    mistaken = dedup("run", "none.csv", cwd=tmp_path)
+    assert mistaken.returncode == 1
+    assert [line for line in mistaken.stderr.splitlines() if "INFO" not in line] == [mistaken.stderr.splitlines()[-1]]
+
+
+def test_a_terminal_that_is_not_utf8_is_no_error(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dedup.cli", "config", "show", "--source", "Où"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    shown = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "O\\xf9" in shown.stdout
+
+
 def test_standard_input_is_a_dump(tmp_path: Path) -> None:
     ran = dedup("run", "-", "--json", cwd=tmp_path, stdin="id,question\n1,Why is it so?\n2,why is it so\n")
     assert ran.returncode == 0, ran.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from dump_files import delimited
 
 from dedup.dumps import DumpOptions
 from dedup.dumps.columns import PairColumns, QuestionColumns, pair_columns, question_columns
@@ -98,12 +97,3 @@ def test_a_long_header_is_cut_in_messages():
     with pytest.raises(DumpError) as caught:
         found(*(f"column {number}" for number in range(10_000)))
     assert len(str(caught.value)) < 400
-
-
-def test_without_an_id_column_ids_are_row_numbers_and_that_is_said_once(read, caplog):
-    content = delimited(",", ("text",), [("Why?",), ("",), ("How?",)])
-    questions = [record for record in read("a.csv", content) if hasattr(record, "text")]
-    assert [(question.id, question.text) for question in questions] == [("1", "Why?"), ("3", "How?")]
-    assert [message.rsplit("/")[-1] for message in caplog.messages] == [
-        "a.csv has no id column: the row numbers are the ids, and change when rows are added before"
-    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 
 import pytest
 from dump_files import delimited
@@ -11,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dedup.dumps import MAX_LINE_BYTES, DumpOptions, read_dump
+from dedup.dumps.delimited import _Malformed, _records
+from dedup.dumps.lines import BoundedLines
 from dedup.dumps.rows import string_fault
 from dedup.errors import DumpError
 from dedup.questions import Question, Rejected
@@ -122,20 +125,86 @@ def test_a_carriage_return_outside_quotes(read):
 
 def test_a_quote_that_is_never_closed(read):
     content = b'id,text\n1,Why?\n2,"How\n3,Who?\n4,When?\n'
-    assert good(read, "a.csv", content) == [("1", "Why?")]
+    assert good(read, "a.csv", content) == [("1", "Why?"), ("3", "Who?"), ("4", "When?")]
     reason = "a quote that is not closed before the end of the file"
-    assert bad(read, "a.csv", content) == [(2, reason, r'lines 3 to 5 | 2,"How\n')]
+    assert bad(read, "a.csv", content) == [(2, reason, r'2,"How\n')]
+
+
+def test_a_quote_that_another_one_seems_to_close_takes_no_row_between(read):
+    content = b'id\ttext\n1\t"Why is it\n2\tHow are you?\n3\tfine row\n4\t"What" now\n5\tok\n'
+    records = read("a.tsv", content)
+    assert [(record.row, getattr(record, "text", None)) for record in records] == [
+        (1, None),
+        (2, "How are you?"),
+        (3, "fine row"),
+        (4, None),
+        (5, "ok"),
+    ]
+    assert bad(read, "a.tsv", content) == [
+        (1, "a quote that is not closed in its text", r'1\t"Why is it\n'),
+        (4, "malformed quoting: '\t' expected after '\"'", r'4\t"What" now\n'),
+    ]
+
+
+def test_records_of_several_lines_among_faulty_ones(read):
+    content = b'id,text\n1,"two\nlines"\n2,"open\n\n3,"three\n\nlines"\n4,"",x\n5,"a" b\n6,"un\nclosed\n7,Why?\n'
+    assert good(read, "a.csv", content) == [("1", "two\nlines"), ("3", "three\n\nlines"), ("7", "Why?")]
+    assert [(row, said) for row, _, said in bad(read, "a.csv", content)] == [
+        (2, r'2,"open\n'),
+        (4, "4 |  | x"),
+        (5, r'5,"a" b\n'),
+        (6, r'6,"un\n'),
+        (7, "closed"),
+    ]
+
+
+LINES = st.text(st.sampled_from('ab",\n'), max_size=60)
+
+
+def read_again_from_the_second_line(content: str) -> list[list[str] | str]:
+    """What is to come out, by the rule itself: at a fault, the first line goes and all that follows is parsed again."""
+    lines = content.splitlines(keepends=True)
+    found: list[list[str] | str] = []
+    while lines:
+        reader = csv.reader(lines, strict=True)
+        try:
+            fields = next(reader)
+        except csv.Error:
+            found.append(lines[0])
+            del lines[0]
+        else:
+            found += [fields] if fields else []
+            del lines[: reader.line_num]
+    return found
+
+
+@given(LINES)
+def test_at_a_fault_all_but_the_first_line_is_read_again(content):
+    records = _records(BoundedLines(io.BufferedReader(io.BytesIO(content.encode()))), ",")
+    found = [record.line if isinstance(record, _Malformed) else record for record in records]
+    assert found == read_again_from_the_second_line(content)
+
+
+def test_quotes_that_are_left_open_on_every_line_take_no_time_without_end(read):
+    line = b'x","y\n'  # leaves a quote open whether it begins within one or not
+    content = b"id,text\n" + line * 300_000 + b"1,Why?\n"
+    records = read("a.csv", content)
+    assert [record.row for record in records] == list(range(1, 300_002))
+    assert records[-1] == Question("1", "Why?")
 
 
 def test_a_quote_that_is_closed_too_late(read):
     filler = b"9,some question that stands in the way of the closing quote\n"
     swallowed = filler * (MAX_LINE_BYTES // len(filler))
     content = b'id,text\n1,"How\n' + swallowed + filler * 3 + b"2,Why?\n"
-    assert good(read, "a.csv", content)[-1] == ("2", "Why?")
-    ((row, reason, excerpt),) = bad(read, "a.csv", content)
-    assert (row, reason) == (1, "a quote that is not closed within 8 MiB")
-    last = 3 + (MAX_LINE_BYTES - len('1,"How\n')) // len(filler)
-    assert excerpt == rf'lines 2 to {last} | 1,"How\n'
+    records = read("a.csv", content)
+    assert [record.row for record in records] == list(range(1, 1 + content.count(b"\n") - 1))
+    assert Counter(getattr(record, "id", None) for record in records) == {
+        None: 1,
+        "9": MAX_LINE_BYTES // len(filler) + 3,
+        "2": 1,
+    }
+    assert bad(read, "a.csv", content) == [(1, "a quote that is not closed within 8 MiB", r'1,"How\n')]
 
 
 def test_a_record_of_endless_quoted_fields_is_bounded(read):

@@ -14,8 +14,8 @@ from textwrap import dedent
 import pytest
 from dump_files import COMPRESSIONS, FORMATS, QUESTIONS, as_csv, as_posts, seven_zip
 
+from dedup.dumps import FORMAT_NAMES, DumpOptions, read_dump, read_labels
 from dedup.dumps import FORMATS as KNOWN
-from dedup.dumps import DumpOptions, read_dump, read_labels
 from dedup.errors import DumpError
 from dedup.questions import Label, Question, Rejected
 
@@ -95,7 +95,8 @@ class TestRefusals:
             read("a.csv", as_csv(QUESTIONS), DumpOptions(format="xlsx"))
 
     def test_every_known_format_is_listed(self):
-        assert list(KNOWN) == ["csv", "tsv", "jsonl", "parquet", "posts-xml", "postlinks-xml", "pairs"]
+        assert FORMAT_NAMES == ("csv", "tsv", "jsonl", "parquet", "posts-xml", "postlinks-xml", "pairs")
+        assert tuple(KNOWN) == FORMAT_NAMES
 
     def test_nothing_is_opened_before_the_first_record_is_asked_for(self):
         records = read_dump("no/such/file", DumpOptions())

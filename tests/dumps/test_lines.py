@@ -48,6 +48,36 @@ def test_a_record_of_many_lines_is_bounded(monkeypatch):
     assert next(source) == "12345\n"
     with pytest.raises(TooLong):
         next(source)
-    assert source.record == "12345\n"
+    assert source.record == ["12345\n"]
+    assert (source.number, source.position) == (1, 6)
     source.start_record()
+    assert next(source) == "12345\n"  # the one that was too much
+    assert (source.number, source.position) == (2, 12)
+
+
+def test_a_line_that_is_stepped_back_over_is_read_again():
+    source = bounded(b"one\ntwo\nthree\n")
+    assert [next(source), next(source)] == ["one\n", "two\n"]
+    source.step_back()
+    assert source.record == ["one\n"]
+    source.start_record()
+    assert list(source) == ["two\n", "three\n"]
+    source.step_back()  # at the end there is nothing to step back over
+    assert source.record == ["two\n", "three\n"]
+    assert list(source) == []
+    assert (source.number, source.position) == (3, 14)
+
+
+def test_a_line_too_long_for_any_record_is_passed_over_though_it_first_ended_another(monkeypatch):
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 10)
+    source = bounded(b"12345\n" + b"x" * 35 + b"\nlast\n")
     assert next(source) == "12345\n"
+    with pytest.raises(TooLong):
+        next(source)
+    source.start_record()
+    with pytest.raises(TooLong):
+        next(source)
+    assert source.record == ["x" * 11]
+    source.start_record()
+    assert list(source) == ["last\n"]
+    assert (source.number, source.position) == (3, 6 + 36 + 5)

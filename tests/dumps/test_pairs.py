@@ -128,6 +128,14 @@ def test_rows_at_fault_give_what_is_good_in_them(dump):
     ]
 
 
+def test_an_id_longer_than_600_bytes_takes_its_question_alone(dump):
+    path = dump("a.csv", CARRIERS["a.csv"]([("0", "a" * 601, "b", "Why?", "How?", "1")]))
+    assert list(read_dump(path, DumpOptions())) == [
+        Question("b", "How?"),
+        Rejected(path, 1, "the id1 is longer than 600 bytes", "a" * 200),
+    ]
+
+
 def test_asked_for_pairs_where_there_are_none(read):
     with pytest.raises(DumpError, match=r"a\.csv: the columns are id, text; a pair file has question1, question2 and"):
         read("a.csv", b"id,text\n1,Why?\n", DumpOptions(format="pairs"))

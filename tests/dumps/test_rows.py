@@ -9,8 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dedup.dumps.rows import EXCERPT_CHARACTERS, excerpt, parse_created, parse_tags, parse_whole, string_fault
-from dedup.text import normalise
+from dedup.dumps.rows import (
+    EXCERPT_CHARACTERS,
+    excerpt,
+    id_fault,
+    id_of_text,
+    parse_created,
+    parse_tags,
+    parse_whole,
+    string_fault,
+)
+from dedup.questions import MAX_NAME_BYTES
+from dedup.text import normalise, text_key
 
 
 @pytest.mark.parametrize(
@@ -23,6 +33,13 @@ from dedup.text import normalise
         ("20100816", datetime(2010, 8, 16, tzinfo=UTC)),
         ("1281990028", datetime(2010, 8, 16, 20, 20, 28, 0, UTC)),
         (1281990028, datetime(2010, 8, 16, 20, 20, 28, 0, UTC)),
+        ("1281990028943", datetime(2010, 8, 16, 20, 20, 28, 943000, UTC)),
+        (1281990028943, datetime(2010, 8, 16, 20, 20, 28, 943000, UTC)),
+        (1281990028943.0, datetime(2010, 8, 16, 20, 20, 28, 943000, UTC)),
+        (9999999999999, datetime(2286, 11, 20, 17, 46, 39, 999000, UTC)),
+        (10**12, datetime(2001, 9, 9, 1, 46, 40, 0, UTC)),
+        (10**13, None),
+        ("128199002894", None),
         (datetime(2010, 8, 16, 20, 20), datetime(2010, 8, 16, 20, 20, tzinfo=UTC)),
         (datetime(2010, 8, 16, 22, tzinfo=timezone(timedelta(hours=2))), datetime(2010, 8, 16, 20, tzinfo=UTC)),
         (date(2010, 8, 16), datetime(2010, 8, 16, tzinfo=UTC)),
@@ -46,9 +63,10 @@ def test_times_of_creation(value, expected):
         (12, 12),
         (12.0, 12),
         (2**63 - 1, 2**63 - 1),
+        (-(2**63) + 1, -(2**63) + 1),
         *(
             (bad, None)
-            for bad in ("", "abc", "1.5", "1e400", "nan", "9" * 5000, 1.5, math.nan, math.inf, 2**63, -(2**63) - 1)
+            for bad in ("", "abc", "1.5", "1e400", "nan", "9" * 5000, 1.5, math.nan, math.inf, 2**63, -(2**63))
         ),
         *((bad, None) for bad in (None, True, [], {})),
     ],
@@ -114,3 +132,28 @@ def test_an_excerpt_can_be_printed_and_stored(text):
 
 def test_an_excerpt_shows_what_cannot_be_seen():
     assert excerpt("a\0b\r\n\tc\udcff") == r"a\x00b\r\n\tc\udcff"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30), st.integers(0, 40))
+def test_an_id_is_as_long_as_a_name_may_be(start, repeated):
+    own_id = "a" + start * repeated
+    expected = "the Id is longer than 600 bytes" if len(own_id.encode()) > 600 else None
+    assert id_fault(own_id, "Id") == expected
+
+
+@pytest.mark.parametrize("letter", ["a", "ü", "日", "😀"])
+def test_the_longest_id_is_counted_in_bytes(letter):
+    longest = letter * (MAX_NAME_BYTES // len(letter.encode()))
+    assert id_fault(longest, "id") is None
+    assert id_fault(longest + letter, "id") == "the id is longer than 600 bytes"
+
+
+@pytest.mark.parametrize("value", [None, "", "a\0", "a\udcff", 3.5, []])
+def test_what_is_wrong_with_a_text_is_wrong_with_an_id(value):
+    assert id_fault(value, "id") == string_fault(value, "id") is not None
+
+
+@given(st.text(), st.text())
+def test_the_id_of_a_text_is_that_of_every_text_with_its_key(one, other):
+    assert id_of_text(one) == id_of_text(normalise(one)) == "t" + text_key(normalise(one)).hex()[:16]
+    assert (id_of_text(one) == id_of_text(other)) == (normalise(one) == normalise(other))

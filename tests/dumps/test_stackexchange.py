@@ -70,6 +70,17 @@ def test_rows_at_fault(dump):
     ]
 
 
+def test_ids_longer_than_600_bytes(dump):
+    own_id = "1" * 601
+    path = dump("Posts.xml", posts(f'Id="{own_id}" PostTypeId="1" Title="Why?"'))
+    assert list(read_dump(path, DumpOptions())) == [Rejected(path, 1, "the Id is longer than 600 bytes", "1" * 200)]
+    links = f'<postlinks><row PostId="1" RelatedPostId="{own_id}" LinkTypeId="3"/></postlinks>'
+    path = dump("PostLinks.xml", links.encode())
+    assert list(read_dump(path, DumpOptions())) == [
+        Rejected(path, 1, "the RelatedPostId is longer than 600 bytes", "1 | " + "1" * 196)
+    ]
+
+
 def test_with_body_the_text_is_title_and_plain_body(read):
     body = quoteattr("<p>Because <b>of</b> x &lt; y.</p><p>So.</p>")
     content = posts(

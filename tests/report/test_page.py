@@ -210,7 +210,7 @@ def test_colours_have_the_contrast_of_wcag_aa(scheme: str) -> None:
 def test_the_file_is_named_after_the_run_and_holds_the_page(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "there yet"
     file = write_report(REPORT, folder)
-    assert file == folder / "run-000012.html"
+    assert file == folder / "run-20260309T020514Z-000012.html"
     assert file.read_bytes() == render_report(REPORT).encode()
     assert list(folder.iterdir()) == [file]
 
@@ -227,7 +227,7 @@ def test_a_report_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", full_disk)
-        with pytest.raises(DedupError, match=r"run-000012\.html cannot be written: No space left on device; free"):
+        with pytest.raises(DedupError, match=r"-000012\.html cannot be written: No space left on device; free"):
             write_report(changed(version="9.9.9"), tmp_path)
     assert b"9.9.9" in written[0]  # it was complete, beside the former one, before anything was replaced
     assert file.read_bytes() == former

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from dedup.errors import StoreError
-from dedup.store import Store
+from dedup.store import Store, display_url
 from dedup.store.database import Database, parse_address
 
 
@@ -52,6 +52,22 @@ def test_an_unreachable_server_is_one_line_without_the_password(url: str) -> Non
     assert "hunter2" not in str(refusal.value)
     assert "127.0.0.1:1/d" in str(refusal.value)
     assert "hunter2" not in Database(url).display_url
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgres://me:hunter2@h:1/d", "postgresql+psycopg://me:***@h:1/d"),
+        (
+            "postgresql://me@h/d?password=hunter2&sslmode=require",
+            "postgresql+psycopg://me@h/d?password=%2A%2A%2A&sslmode=require",
+        ),
+        ("postgresql://me@h/d?sslpassword=hunter2", "postgresql+psycopg://me@h/d?sslpassword=%2A%2A%2A"),
+        ("sqlite:///folder/dedup.db", "sqlite:///folder/dedup.db"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert display_url(url) == Database(url).display_url == shown
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
@@ -117,13 +133,28 @@ def test_a_writer_does_not_make_readers_wait_and_they_see_nothing_half_done(data
     database.close()
 
 
-def test_sqlite_is_opened_in_wal_with_foreign_keys(tmp_path: Path) -> None:
+def test_a_reader_sees_one_state_from_its_first_statement_to_its_last(database_url: str) -> None:
+    database = Database(database_url)
+    count = text("SELECT count(*) FROM encoders")
+    with database.reading() as reader:
+        assert reader.execute(count).scalar_one() == 0
+        with database.writing() as writer:
+            writer.execute(text("INSERT INTO encoders VALUES (1, 'f', 'n', 1, 1, '2020-01-01 00:00:00')"))
+        assert reader.execute(count).scalar_one() == 0
+    with database.writing() as writer:  # the next user of the same connection may write, and sees it
+        assert writer.execute(count).scalar_one() == 1
+        writer.execute(text("DELETE FROM encoders"))
+    database.close()
+
+
+def test_sqlite_is_opened_in_wal_durable_with_foreign_keys(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'dedup.db'}"
     with Store.open(url):
         pass
     database = Database(url)
     with database.reading() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2  # FULL
         assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
         assert connection.execute(text("PRAGMA busy_timeout")).scalar_one() == 120_000
     database.close()

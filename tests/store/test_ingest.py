@@ -1,3 +1,4 @@
+import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -5,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from dedup.errors import StoreError
-from dedup.questions import Label, Metric, Question, question_key
-from dedup.store import MAX_NAME_BYTES, Recorded, RunKind, Store
+from dedup.questions import MAX_NAME_BYTES, Label, Metric, Question, question_key
+from dedup.store import Recorded, RunKind, Store
 from dedup.store.models import LabelRow
 from dedup.text import normalise, text_key
 
@@ -91,10 +92,57 @@ def test_an_id_seen_twice_in_a_run_with_another_text_is_a_conflict_and_the_first
     again, other = Question("1", "  WHY? "), Question("1", "Why not", views=7)
     assert store.record_questions(run, [Question("1", "Why"), again, other]) == Recorded(1, 0, 1, (other,))
     assert store.record_questions(run, [other, again, Question("2", "How")]) == Recorded(1, 0, 1, (other,))
-    assert (only(store, "1").text, only(store, "1").views) == ("Why", None)
+    assert (only(store, "1").text, only(store, "1").views) == (
+        "  WHY? ",
+        None,
+    )  # of equal texts the first by code point
     later = start(store)  # the next run has not seen it yet
     assert store.record_questions(later, [other, Question("1", "Why")]) == Recorded(0, 1, 0, (Question("1", "Why"),))
     assert only(store, "1").text == "Why not"
+
+
+REPETITIONS = [
+    Question("1", "Why?", created=datetime(2020, 1, 2, tzinfo=UTC), score=-5, views=None, tags=("x", "b")),
+    Question("1", "why", created=datetime(2020, 1, 1, tzinfo=UTC), score=None, views=0, tags=()),
+    Question("1", "Why", created=None, score=-9, views=7, tags=("a", "x")),
+    Question("1", "WHY ?!", created=datetime(2021, 1, 1, tzinfo=UTC), score=None, views=3, tags=("b",)),
+    Question("2", "\N{GRINNING FACE}", tags=("z", "a")),  # equal in both rows: the tags stay as they are
+    Question("2", "\N{GRINNING FACE}", tags=("z", "a")),
+    Question("3", "\N{FULLWIDTH LATIN SMALL LETTER A}", views=1),
+    Question("3", "a"),
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_rows_with_one_id_are_recorded_alike_in_whatever_order_they_come(store: Store, seed: int, size: int) -> None:
+    first = start(store)  # what an earlier run knew makes no difference
+    store.record_questions(first, [Question("1", "WHY", score=99, views=99, tags=("old",))])
+    run = start(store)
+    rows = list(REPETITIONS)
+    random.Random(seed).shuffle(rows)
+    for at in range(0, len(rows), size):
+        assert store.record_questions(run, rows[at : at + size]).conflicts == ()
+    one, two, three = only(store, "1"), only(store, "2"), only(store, "3")
+    assert (one.text, one.created, one.score, one.views) == ("WHY ?!", datetime(2020, 1, 1, tzinfo=UTC), -5, 7)
+    assert (one.tags, one.first_run_id, one.last_run_id) == (("a", "b", "x"), first, run)
+    assert (two.text, two.tags) == ("\N{GRINNING FACE}", ("z", "a"))
+    assert (three.text, three.views, three.score, three.created, three.tags) == ("a", 1, None, None, ())
+
+
+def test_the_largest_and_the_smallest_counts_are_kept_and_ranked_before_unknown_ones(store: Store) -> None:
+    lowest, highest = -(2**63) + 1, 2**63 - 1
+    batch = [
+        Question("1", "unknown"),
+        Question("2", "few", views=lowest, score=lowest),
+        Question("3", "fewer known", views=lowest),
+        Question("4", "many", views=highest, score=highest),
+    ]
+    assert store.record_questions(start(store), batch).added == 4
+    assert [(only(store, n).views, only(store, n).score) for n in "24"] == [(lowest, lowest), (highest, highest)]
+    corpus = store.corpus()
+    best_first = [store.questions([number])[number].id for number in corpus.ids[corpus.rank.argsort()].tolist()]
+    assert best_first == ["4", "2", "3", "1"]
 
 
 def test_the_same_id_in_two_sources_is_two_questions(store: Store) -> None:
@@ -128,6 +176,7 @@ def test_a_number_taken_by_another_question_is_refused_and_both_are_named(
         (Question("1", "a", source="\udcff"), "has half a surrogate pair"),
         (Question("é" * (MAX_NAME_BYTES // 2 + 1), "a"), "has a name of 602 bytes; expected at most 600"),
         (Question("1", "a", views=2**63), "has a score or views of more than 63 bits"),
+        (Question("1", "a", score=-(2**63)), "has a score or views of more than 63 bits"),
     ],
 )
 def test_what_no_database_can_hold_is_refused_by_name(store: Store, question: Question, reason: str) -> None:
@@ -184,7 +233,8 @@ def test_two_writers_with_overlapping_batches_both_finish(database_url: str) -> 
 
 
 def labels(store: Store) -> list[tuple]:
-    columns = LabelRow.left_external_id, LabelRow.right_external_id, LabelRow.duplicate, LabelRow.left_text
+    names = LabelRow.left_external_id, LabelRow.right_external_id
+    columns = *names, LabelRow.duplicate, LabelRow.left_text, LabelRow.right_text
     with store._database.reading() as connection:
         statement = select(*columns, LabelRow.origin, LabelRow.run_id).order_by(LabelRow.id)
         return [tuple(row) for row in connection.execute(statement)]
@@ -198,23 +248,55 @@ def test_labels_are_new_once_for_each_file(store: Store) -> None:
     assert store.record_labels(run, "b.xml", batch[:1]) == 1
     assert store.record_labels(run, "b.xml", []) == 0
     assert labels(store) == [
-        ("1", "2", True, None, "a.xml", run),
-        ("2", "3", False, "x", "a.xml", run),
-        ("1", "2", True, None, "b.xml", run),
+        ("1", "2", True, None, None, "a.xml", run),
+        ("2", "3", False, "x", "y", "a.xml", run),
+        ("1", "2", True, None, None, "b.xml", run),
     ]
 
 
 def test_what_a_file_says_last_of_two_questions_counts(store: Store) -> None:
     first, second = start(store), start(store)
     assert store.record_labels(first, "a.xml", [Label("1", "2", True), Label("1", "2", False)]) == 1
-    assert labels(store) == [("1", "2", False, None, "a.xml", first)]
+    assert labels(store) == [("1", "2", False, None, None, "a.xml", first)]
     assert store.record_labels(second, "a.xml", [Label("1", "2", True)]) == 0
-    assert labels(store) == [("1", "2", True, None, "a.xml", second)]
+    assert labels(store) == [("1", "2", True, None, None, "a.xml", second)]
+
+
+def test_a_label_is_one_whichever_question_is_named_first(store: Store) -> None:
+    run = start(store)
+    there, back = Label("10", "9", True, left_text="ten", right_text="nine"), Label("9", "10", True)
+    assert store.record_labels(run, "a.csv", [there, back, there]) == 1
+    assert store.record_labels(run, "a.csv", [Label("é", "z", False, left_text="e"), Label("9", "9", True)]) == 2
+    expected = [
+        ("10", "9", True, "ten", "nine", "a.csv", run),  # by their characters, on both databases
+        ("9", "9", True, None, None, "a.csv", run),
+        ("z", "é", False, None, "e", "a.csv", run),
+    ]
+    assert labels(store) == expected
+    later = start(store)
+    assert store.record_labels(later, "a.csv", [Label("9", "10", False, left_text="nine", right_text="ten")]) == 0
+    assert labels(store)[0] == ("10", "9", False, "ten", "nine", "a.csv", later)
+    assert labels(store)[1:] == expected[1:]
+
+
+def test_no_labels_are_nothing_whatever_the_file_is_called(store: Store) -> None:
+    assert store.record_labels(999, "x" * 5_000, []) == 0
+
+
+def test_a_file_whose_name_is_no_unicode_is_named_with_escapes(store: Store) -> None:
+    run = start(store)
+    assert store.record_labels(run, "a\udcff.csv", [Label("1", "2", True)]) == 1
+    assert store.record_labels(run, "a\udcff.csv", [Label("1", "2", True)]) == 0
+    assert labels(store) == [("1", "2", True, None, None, "a\\udcff.csv", run)]
 
 
 def test_labels_that_no_database_can_hold_are_refused(store: Store) -> None:
     run = start(store)
     with pytest.raises(StoreError, match=r"the label of '1' and '2' in a\.csv has a NUL character"):
         store.record_labels(run, "a.csv", [Label("1", "2", True, left_text="\0")])
-    with pytest.raises(StoreError, match="half a surrogate pair"):
-        store.record_labels(run, "a\udcff.csv", [Label("1", "2", True)])
+    with pytest.raises(
+        StoreError, match=r"the label of '1' and '2\\udcff' in b\\udcff\.csv has half a surrogate"
+    ) as refusal:
+        store.record_labels(run, "b\udcff.csv", [Label("1", "2\udcff", True)])
+    str(refusal.value).encode()  # can be printed
+    assert labels(store) == []

@@ -1,14 +1,25 @@
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, Table, select
 
 from dedup.errors import StoreError
 from dedup.questions import Metric, Question, question_key
-from dedup.store import GenerationRecord, RecordedClusters, RecordedPairs, RunKind, Store
-from dedup.store.models import ClusterRow, MemberRow, PairRow
+from dedup.store import (
+    GenerationRecord,
+    RecordedClusters,
+    RecordedPairs,
+    RunKind,
+    RunOutcome,
+    RunState,
+    Store,
+)
+from dedup.store.bulk import prune
+from dedup.store.models import Base, ClusterRow, MemberRow, PairRow
 
 NUMBERS = sorted(question_key("default", str(n)) for n in range(30))
 
@@ -63,6 +74,10 @@ def arrays(found: Found, rng: np.random.Generator) -> tuple[RecordedPairs, Recor
     )
 
 
+def write(store: Store, run: int, published: GenerationRecord, *found: RecordedPairs | RecordedClusters) -> None:
+    store.write_results(run, published, *found, RunOutcome({"of run": run}), corpus_revision=store.corpus().revision)
+
+
 def recorded(store: Store) -> tuple[dict, dict, dict]:
     with store._database.reading() as connection:
         pairs = connection.execute(
@@ -115,15 +130,15 @@ def test_each_run_replaces_what_the_last_one_found(filled: Store, seed: int) -> 
                 found.clusters if kept else changed.clusters,
             )
         run = start(filled)
-        filled.write_results(run, generation(filled), *arrays(found, rng))
+        write(filled, run, generation(filled), *arrays(found, rng))
         pairs, clusters = updated(pairs, found.pairs, run), updated(clusters, found.clusters, run)
         assert recorded(filled) == (pairs, found.members, clusters)
 
 
 def test_nothing_found_deletes_everything(filled: Store) -> None:
     rng = np.random.default_rng(0)
-    filled.write_results(start(filled), generation(filled), *arrays(random_found(rng), rng))
-    filled.write_results(start(filled), generation(filled), *arrays(Found(), rng))
+    write(filled, start(filled), generation(filled), *arrays(random_found(rng), rng))
+    write(filled, start(filled), generation(filled), *arrays(Found(), rng))
     assert recorded(filled) == ({}, {}, {})
 
 
@@ -132,9 +147,8 @@ def test_float32_distances_are_recorded_exactly(filled: Store) -> None:
     found = random_found(rng)
     pairs, clusters = arrays(found, rng)
     narrow = pairs.distance.astype(np.float32)
-    filled.write_results(
-        start(filled), generation(filled), RecordedPairs(pairs.left, pairs.right, narrow, pairs.probability), clusters
-    )
+    narrowed = RecordedPairs(pairs.left, pairs.right, narrow, pairs.probability)
+    write(filled, start(filled), generation(filled), narrowed, clusters)
     rows = recorded(filled)[0]
     assert [rows[pair][0] for pair in sorted(rows)] == narrow.astype(np.float64).tolist()
 
@@ -144,10 +158,10 @@ def test_the_generation_published_last_is_the_one_in_service(filled: Store) -> N
     assert filled.published_generation() is None
     first, second, third = start(filled), start(filled), start(filled)
     for run, name in ((first, "g1"), (second, "g2")):
-        filled.write_results(run, generation(filled, name), *arrays(Found(), rng))
+        write(filled, run, generation(filled, name), *arrays(Found(), rng))
         published = filled.published_generation()
         assert (published.name, published.run_id, filled.run(run).generation) == (name, run, name)
-    filled.write_results(third, generation(filled, "g1"), *arrays(Found(), rng))  # built by the first, used again
+    write(filled, third, generation(filled, "g1"), *arrays(Found(), rng))  # built by the first, used again
     published = filled.published_generation()
     assert (published.name, published.run_id, filled.run(third).generation) == ("g1", first, "g1")
     assert (published.metric, published.kind, published.vectors, published.recall) == (
@@ -161,16 +175,114 @@ def test_the_generation_published_last_is_the_one_in_service(filled: Store) -> N
 
 def test_a_question_that_is_not_recorded_is_refused_and_the_last_results_stand(filled: Store) -> None:
     rng = np.random.default_rng(0)
-    filled.write_results(start(filled), generation(filled), *arrays(random_found(rng), rng))
+    write(filled, start(filled), generation(filled), *arrays(random_found(rng), rng))
     before = recorded(filled)
     found = random_found(rng)
     found.pairs[1, NUMBERS[0]] = 0.0, 1.0
     with pytest.raises(StoreError, match="a pair has a question that is in no cluster"):
-        filled.write_results(start(filled), generation(filled, "g2"), *arrays(found, rng))
+        write(filled, start(filled), generation(filled, "g2"), *arrays(found, rng))
     with pytest.raises(StoreError, match="no run 999 is recorded"):
-        filled.write_results(999, generation(filled, "g2"), *arrays(Found(), rng))
+        write(filled, 999, generation(filled, "g2"), *arrays(Found(), rng))
     assert recorded(filled) == before
     assert filled.published_generation().name == "g1"
+
+
+def test_what_is_in_service_is_the_run_its_generation_and_whether_the_corpus_is_still_the_same(filled: Store) -> None:
+    rng = np.random.default_rng(0)
+    assert filled.in_service() is None
+    run = start(filled)
+    outcome = RunOutcome({"questions": 30}, {"slope": 2.5}, "digest")
+    found = arrays(random_found(rng), rng)
+    filled.write_results(run, generation(filled), *found, outcome, corpus_revision=filled.corpus().revision)
+    service = filled.in_service()
+    assert (service.generation, service.run) == (filled.published_generation(), filled.run(run))
+    assert (service.run.state, service.run.counts, service.run.classifier) == (
+        RunState.DONE,
+        {"questions": 30},
+        {"slope": 2.5},
+    )
+    assert (service.run.corpus_digest, service.run.generation, service.run.report) == ("digest", "g1", None)
+    assert service.run.started_at <= service.run.finished_at
+    assert service.current
+
+    filled.record_questions(start(filled), [Question(str(n), f"text {n}") for n in range(30)])
+    assert filled.in_service() == service
+    filled.record_questions(start(filled), [Question("3", "text 3", views=1)])
+    assert filled.in_service() == replace(service, current=False)
+
+
+def test_what_was_written_last_is_in_service_though_the_clock_was_set_back(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    first, second = start(filled), start(filled)
+    write(filled, first, generation(filled, "g1"), *arrays(Found(), rng))
+
+    class EarlierClock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime(2001, 1, 1, tzinfo=tz)
+
+    for module in ("publication", "runs"):
+        monkeypatch.setattr(f"dedup.store.{module}.datetime", EarlierClock)
+    write(filled, second, generation(filled, "g2"), *arrays(Found(), rng))
+    service = filled.in_service()
+    assert (service.generation.name, service.run.id) == ("g2", second)
+    assert service.generation.published_at == service.run.finished_at == datetime(2001, 1, 1, tzinfo=UTC)
+    assert filled.published_generation() == service.generation
+
+
+def test_a_run_whose_corpus_was_changed_by_another_is_refused_and_the_others_results_stand(database_url: str) -> None:
+    rng = np.random.default_rng(1)
+    with Store.open(database_url) as slow, Store.open(database_url) as quick:
+        slow_run = start(slow)
+        slow.record_questions(slow_run, [Question(str(n), f"text {n}") for n in range(30)])
+        stale = slow.corpus()
+        quick_run = start(quick)
+        quick.record_questions(quick_run, [Question("30", "one more")])
+        write(quick, quick_run, generation(quick, "g1"), *arrays(random_found(rng), rng))
+        before, service = recorded(quick), quick.in_service()
+
+        found = arrays(random_found(rng), rng)
+        outcome = RunOutcome({})
+        with pytest.raises(StoreError, match=r"^questions were recorded while this run worked; run it again$"):
+            slow.write_results(slow_run, generation(slow, "g2"), *found, outcome, corpus_revision=stale.revision)
+        assert recorded(quick) == before
+        assert quick.in_service() == service
+        assert service.current
+        assert (slow.run(slow_run).state, slow.run(slow_run).generation) == (RunState.RUNNING, None)
+
+        now = slow.corpus().revision  # run again, it would have read what is there now
+        slow.write_results(slow_run, generation(slow, "g2"), *found, outcome, corpus_revision=now)
+        assert (quick.in_service().generation.name, quick.in_service().current) == ("g2", True)
+
+
+@pytest.mark.parametrize("broken", [ClusterRow, MemberRow])
+def test_a_failure_after_the_pairs_are_written_leaves_the_run_running_and_the_old_service(
+    filled: Store, broken: type[Base], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(2)
+    write(filled, start(filled), generation(filled, "g1"), *arrays(random_found(rng), rng))
+    before, service = recorded(filled), filled.in_service()
+    reached = []
+
+    def prune_until_broken(connection: Connection, model: type[Base], rows: Table, *, key: Sequence[str]) -> None:
+        if model is broken:
+            reached.append(set(connection.execute(select(PairRow.left_id, PairRow.right_id)).all()))
+            raise OSError("the power fails")
+        prune(connection, model, rows, key=key)
+
+    monkeypatch.setattr("dedup.store.results.prune", prune_until_broken)
+    run = start(filled)
+    found = random_found(rng)
+    with pytest.raises(OSError, match="the power fails"):
+        write(filled, run, generation(filled, "g2"), *arrays(found, rng))
+    assert reached == [set(found.pairs)]  # the pairs had been written
+    assert reached != [set(before[0])]
+    assert recorded(filled) == before
+    assert filled.in_service() == service
+    record = filled.run(run)
+    assert (record.state, record.counts, record.finished_at, record.generation) == (RunState.RUNNING, {}, None, None)
 
 
 @pytest.mark.parametrize(
@@ -217,17 +329,18 @@ def test_two_runs_that_finish_at_once_leave_the_results_of_one(database_url: str
         written = [arrays(each, rng) for each in found]
         generations = [generation(store, name) for name in ("g0", "g1")]
 
-    def write(at: int) -> None:
+    def finish(at: int) -> None:
         with Store.open(database_url) as own:
             for _ in range(5):
-                own.write_results(runs[at], generations[at], *written[at])
+                write(own, runs[at], generations[at], *written[at])
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(write, range(2)))
+        list(pool.map(finish, range(2)))
     with Store.open(database_url) as store:
         pairs, members, clusters = recorded(store)
-        published = store.published_generation()
-    winner = found[int(published.name[1])]
+        service = store.in_service()
+    winner = found[int(service.generation.name[1])]
+    assert service.run.id == runs[int(service.generation.name[1])]
     assert {pair: measured[:2] for pair, measured in pairs.items()} == winner.pairs
     assert members == winner.members
     assert {cluster: row[:3] for cluster, row in clusters.items()} == winner.clusters

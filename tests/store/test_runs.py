@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -41,14 +42,37 @@ def test_the_last_run_of_a_state(store: Store) -> None:
 def test_a_reason_of_failure_is_recorded_whatever_it_is_made_of(store: Store) -> None:
     run = store.start_run(RunKind.RUN, Metric.EUCLIDEAN, 0.5, {})
     store.fail_run(run, "caf\udce9.csv has a \0 in it")
-    assert store.run(run).error == "caf?.csv has a \N{REPLACEMENT CHARACTER} in it"
+    assert store.run(run).error == "caf\\udce9.csv has a \N{REPLACEMENT CHARACTER} in it"
     assert store.run(run).state is RunState.FAILED
 
 
 def test_a_run_that_is_not_recorded(store: Store) -> None:
-    for act in (store.run, lambda run: store.fail_run(run, ""), lambda run: store.finish_run(run, {}, {})):
+    for act in (
+        store.run,
+        lambda run: store.fail_run(run, ""),
+        lambda run: store.finish_run(run, {}, {}),
+        lambda run: store.record_report(run, "", {}),
+    ):
         with pytest.raises(StoreError, match="no run 5 is recorded"):
             act(5)
+
+
+def test_a_report_is_attached_to_a_run_that_is_done(store: Store) -> None:
+    run = store.start_run(RunKind.RUN, Metric.EUCLIDEAN, 0.5, {})
+    with pytest.raises(StoreError, match=f"run {run} is running; expected one that is done"):
+        store.record_report(run, "report.html", {"encode": 1.0})
+    store.finish_run(run, {"questions": 3}, {}, classifier={"slope": 2.5}, corpus_digest="d")
+    before = store.run(run)
+    store.record_report(run, "caf\udce9/report.html", {"encode": 1.0, "report": 0.5})
+    after = store.run(run)
+    assert (after.report, after.seconds) == ("caf\\udce9/report.html", {"encode": 1.0, "report": 0.5})
+    assert after == replace(before, report=after.report, seconds=after.seconds)
+    store.fail_run(run, "too late")
+    assert store.run(run) == after  # a run that is done stays done
+    failed = store.start_run(RunKind.RUN, Metric.EUCLIDEAN, 0.5, {})
+    store.fail_run(failed, "no")
+    with pytest.raises(StoreError, match=f"run {failed} is failed"):
+        store.record_report(failed, "report.html", {})
 
 
 def test_an_encoder_is_recorded_once(store: Store) -> None:

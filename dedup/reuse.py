@@ -1,0 +1,56 @@
+"""Whether what is in service is already all that a run would find."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from dedup.classifier import Classifier
+from dedup.encoders import Encoder
+from dedup.errors import DedupError
+from dedup.index import check_generation
+from dedup.run_report import RunCounts
+from dedup.settings import Settings
+from dedup.store import Corpus, Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The result in service: the counts of the run that found it, and the name of its generation."""
+
+    counts: RunCounts
+    generation: str
+
+
+def result_digest(corpus: Corpus, classifier: Classifier, settings: Settings) -> str:
+    """Return 64 hexadecimal digits over all that the result of a run is a function of."""
+    whole = hashlib.sha256()
+    for part in (corpus.ids, corpus.keys, corpus.rank):
+        whole.update(np.ascontiguousarray(part).tobytes())
+    asked = (settings.threshold, settings.candidate_floor, settings.cluster_floor, settings.recall_floor)
+    whole.update(f"{classifier.identity} {asked} {settings.index}".encode())
+    return whole.hexdigest()
+
+
+def standing_result(store: Store, settings: Settings, encoder: Encoder, digest: str) -> Standing | None:
+    """Return the result in service if it has this digest and its generation is undamaged; else None."""
+    service = store.in_service()
+    if service is None or service.run.corpus_digest != digest:
+        return None
+    try:
+        check_generation(
+            settings.indexes,
+            service.generation.name,
+            fingerprint=encoder.fingerprint,
+            encoder=encoder.name,
+            metric=encoder.metric,
+        )
+    except DedupError as error:
+        log.warning("%s; the index is built anew", str(error).split(";")[0])
+        return None
+    return Standing(RunCounts(**service.run.counts), service.generation.name)
