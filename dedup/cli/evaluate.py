@@ -36,11 +36,11 @@ def evaluate(pairs: tuple[str, ...], prior: float, resolved: Resolved, as_json: 
             }
         )
         return
-    title = (
+    click.echo(
         f"{found.n:,} pairs, {found.positives:,} duplicates, weighted to a prior of {prior:g}; "
         f"{classifier.encoder}, {classifier.metric} distance, threshold {found.threshold:g}"
     )
-    rows = table("score", "value>", "95% interval>", title=title)
+    rows = table("score", "value>", "95% interval>")
     for name, score in found.scores.items():
         low, high = found.intervals[name]
         rows.add_row(name.replace("_", " "), f"{score:.4f}", f"{low:.4f} to {high:.4f}")

@@ -33,7 +33,8 @@ def query(text: str, k: int, resolved: Resolved, as_json: bool) -> None:
         print_json(_as_json(answer, several))
         return
     columns = ["distance>", "probability>", "", "id", *(["source"] if several else []), "question", "cluster>"]
-    rows = table(*columns, title=f"Nearest to {printable(text)!r} ({answer.metric} distance, smaller is closer)")
+    click.echo(f"Nearest to {printable(text)!r} ({answer.metric} distance, smaller is closer)")
+    rows = table(*columns)
     for match in answer.matches:
         question = match.question
         rows.add_row(

@@ -220,6 +220,23 @@ def test_calibrate_writes_a_classifier_that_later_runs_use(
     assert found.fit["prior"] == 0.5
 
 
+def test_evaluate_judges_the_installed_classifier_and_threshold(dedup: Dedup, tmp_path: Path) -> None:
+    header = ("qid1", "qid2", "question1", "question2", "is_duplicate")
+    alike = [(f"a{n}", f"b{n}", f"how to boil {n} eggs", f"how do I boil {n} eggs", 1) for n in range(20)]
+    unlike = [(f"c{n}", f"d{n}", f"how to boil {n} eggs", f"where do {n} cats live", 0) for n in range(10)]
+    pairs = write_csv(tmp_path / "pairs.csv", [*alike, *unlike, ("e", "f", "", "no text", 1)], header)
+    ended = dedup("evaluate", pairs, "--prior", "0.2", "--json")
+    found = ended.json
+    assert isinstance(found, dict)
+    scores = ["average_precision", "roc_auc", "accuracy", "f1", "precision", "recall", "log_loss", "brier", "ece"]
+    made_by = ["threshold", "encoder", "metric", "classifier", "intervals"]
+    assert list(found) == ["n", "positives", "prior", *scores, *made_by]
+    assert (found["n"], found["positives"], found["prior"], found["threshold"]) == (30, 20, 0.2, 0.5)
+    assert list(found["intervals"]) == scores
+    assert found["roc_auc"] == 1.0
+    assert "average precision" in dedup("evaluate", pairs).out
+
+
 def test_db_upgrade_and_current(dedup: Dedup, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new.db'}"
     assert "empty" in dedup("db", "current", "--db", url).out
