@@ -17,6 +17,7 @@ import numpy as np
 
 from dedup.artifacts import replacing
 from dedup.errors import ClassifierError
+from dedup.evaluation import prior_weights
 from dedup.questions import NATURAL_PRIOR, Float64, Metric
 
 FORMAT = 1
@@ -106,12 +107,11 @@ def fit_classifier(
         raise ClassifierError(
             f"{pairs} has {positives} duplicates among {len(label)} labelled pairs; give labels of both kinds"
         )
-    weight = np.where(label, prior / label.mean(), (1 - prior) / (1 - label.mean()))
     model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:
-            model.fit(near[:, None], label, sample_weight=weight)
+            model.fit(near[:, None], label, sample_weight=prior_weights(label, prior))
         except ConvergenceWarning as warning:
             raise ClassifierError(
                 f"one distance separates the {len(label)} labelled pairs of {pairs} without a mistake, which says "

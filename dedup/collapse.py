@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dedup.questions import Float32, Float64, Int64, Keys, Pairs
+from dedup.questions import Float64, Int64, Keys, Pairs
+from dedup.store import RecordedPairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +20,6 @@ class Texts:
     keys: Keys  # (n_rows,) ascending
     representative: Int64  # (n_rows,) the number of the question that stands for the text: the smallest of its copies'
     row: Int64  # (n_questions,) the row of each question
-
-
-@dataclass(frozen=True, slots=True)
-class QuestionPairs:
-    """Pairs of recorded questions, by their numbers: ``left < right``, sorted, each once."""
-
-    left: Int64  # (n_pairs,)
-    right: Int64  # (n_pairs,)
-    distance: Float32  # (n_pairs,)
-    probability: Float64  # (n_pairs,)
 
 
 def collapse(ids: Int64, keys: Keys) -> Texts:
@@ -43,7 +34,7 @@ def collapse(ids: Int64, keys: Keys) -> Texts:
     return Texts(distinct, ids[first], row.astype(np.int64))
 
 
-def as_question_pairs(texts: Texts, ids: Int64, pairs: Pairs, probability: Float64) -> QuestionPairs:
+def as_question_pairs(texts: Texts, ids: Int64, pairs: Pairs, probability: Float64) -> RecordedPairs:
     """Return pairs of rows as pairs of questions, exact duplicates included.
 
     A pair of different texts is one between their representatives; each further copy of a text makes one pair with its
@@ -58,4 +49,4 @@ def as_question_pairs(texts: Texts, ids: Int64, pairs: Pairs, probability: Float
     every = np.concatenate([probability, np.ones(copied)])
     left, right = np.minimum(one, other), np.maximum(one, other)
     order = np.lexsort((right, left))
-    return QuestionPairs(left[order], right[order], distance[order], every[order])
+    return RecordedPairs(left[order], right[order], distance[order], every[order])

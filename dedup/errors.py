@@ -30,6 +30,12 @@ class DedupError(Exception):
     exit_code: ClassVar[int] = 1
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of what another library's error says, or its kind where it says nothing."""
+    said = str(error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
+
+
 class SettingsError(DedupError):
     """A setting has a value it cannot have; ``origin`` says where it came from ("--threshold", "DEDUP_DB")."""
 

@@ -39,7 +39,7 @@ from dedup.report import run_name, write_report
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, describe_run, distance_histogram
 from dedup.settings import Settings
-from dedup.store import Corpus, GenerationRecord, RecordedClusters, RecordedPairs, RunKind, RunOutcome, Store
+from dedup.store import Corpus, GenerationRecord, RecordedClusters, RunKind, RunOutcome, Store
 from dedup.text import NORMALISER_VERSION
 
 _KEPT_GENERATIONS = 1  # beside the one in service: for who still reads it, and to go back to
@@ -230,7 +230,7 @@ def _run(job: _Job, dumps: Sequence[str]) -> RunResult:
             GenerationRecord(
                 generation, encoder_id, encoder.metric, str(found.index.kind), len(found.index), found.index.recall
             ),
-            RecordedPairs(pairs.left, pairs.right, pairs.distance, pairs.probability),
+            pairs,
             clusters,
             RunOutcome(asdict(counts), classifier.to_json(), digest),
             corpus_revision=corpus.revision,

@@ -17,7 +17,7 @@ from dedup.settings import Resolved
 def status(resolved: Resolved, as_json: bool) -> None:
     """Show the database, the generation in service, the counts and the last run."""
     from dedup.in_service import settings_in_service
-    from dedup.store import Store, current
+    from dedup.store import HEAD, Store
 
     with Store.open(resolved.settings.db, create=False) as store:
         threshold = settings_in_service(store, resolved).threshold
@@ -26,7 +26,7 @@ def status(resolved: Resolved, as_json: bool) -> None:
         encoder = store.encoder(published.encoder_id) if published else None
         shown = {
             "database": store.display_url,
-            "revision": current(resolved.settings.db),
+            "revision": HEAD,  # a store of another revision is not opened
             "sources": store.sources(),
             **counts,
             "threshold": threshold,

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from dedup.artifacts import sha256
 from dedup.encoders.protocol import Encoder
 from dedup.encoders.transformer import TransformerEncoder
-from dedup.errors import EncoderError, TamperedWeights
+from dedup.errors import EncoderError, TamperedWeights, first_line
 from dedup.questions import Metric
 from dedup.text import NORMALISER_VERSION
 
@@ -106,8 +106,7 @@ def _download(name: str) -> Path:
         return Path(snapshot_download(name, ignore_patterns=_NOT_NEEDED))
     except Exception as error:
         # The hub's client raises its own, httpx's, and the operating system's errors; to the user they are one.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EncoderError(
-            f"no encoder {name!r}: not a folder, and the model hub has not given it ({reason[:120]}); "
+            f"no encoder {name!r}: not a folder, and the model hub has not given it ({first_line(error)[:120]}); "
             f"use {DEFAULT_ENCODER}, a model's folder, or a name the hub knows"
         ) from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dedup.encoders.protocol import unit_rows
-from dedup.errors import EncoderError
+from dedup.errors import EncoderError, first_line
 from dedup.questions import Float32, Metric
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ class TransformerEncoder:
             )
         except Exception as error:
             # What a damaged model folder raises is the business of three libraries, and not documented by any.
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise EncoderError(
-                f"{self._folder} cannot be loaded as a sentence-transformers model: {reason[:200]}; save it again"
+                f"{self._folder} cannot be loaded as a sentence-transformers model: {first_line(error)[:200]}; "
+                "save it again"
             ) from error
         return model.eval()
