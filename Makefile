@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers migrations-check startup classifiers bench format clean
+.PHONY: help demo test check lint types layers migrations-check startup models bench format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -28,7 +28,6 @@ demo: .venv/.installed  ## install, run the main job on the shipped example and 
 	@mkdir -p demo
 	@cd demo && ../$(BIN)/dedup run ../examples/questions.csv
 	@cd demo && ../$(BIN)/dedup clusters --limit 8
-	@echo "The encoder is not fine-tuned yet: it takes 5 minutes for 50, and can for cannot (docs/quality.md)."
 	@echo
 	@echo "The report:    $$(ls -t demo/reports/*.html | head -n 1) (open it in a browser)"
 	@echo "The database:  demo/dedup.db (SQLite)"
@@ -63,11 +62,11 @@ migrations-check: .venv/.tools  ## the models and the migrations say the same, o
 startup: .venv/.tools  ## the command starts in under 0.3 s
 	$(BIN)/python benchmarks/startup.py
 
-LABELS ?= train.tsv
+PAIRS ?= train.tsv
+QUESTIONS ?= questions.parquet
 
-classifiers: .venv/.installed  ## fit the shipped classifiers again: make classifiers LABELS=train.tsv
-	$(BIN)/dedup calibrate $(LABELS) --metric manhattan --output dedup
-	$(BIN)/dedup calibrate $(LABELS) --metric euclidean --output dedup
+models: .venv/.tools  ## train the shipped encoders and classifiers again (training/README.md): make models PAIRS=… QUESTIONS=…
+	$(BIN)/python training/build.py $(PAIRS) $(QUESTIONS) build/models
 
 DUMP ?= examples/questions.csv
 

@@ -1,66 +1,197 @@
-"""Fitting the classifier of an encoder on labelled pairs, and judging it on others."""
+"""Fitting the classifier of an encoder on labelled pairs: anew, or from the shipped one where labels are few."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from dedup.classifier import Classifier, fit_classifier, load_classifier
-from dedup.encoders import load_encoder
-from dedup.evaluation import Evaluation, evaluate_pairs
-from dedup.ingest import dump_options
-from dedup.labelled import LabelledPairs, labelled_distances, read_labelled_pairs
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup.adaptation import LogisticWeights, adapt
+from dedup.classifier import Classifier, fit_classifier, require_both_classes, shipped_classifier, spread_of
+from dedup.encoders import Encoder, load_encoder
+from dedup.errors import ClassifierError
+from dedup.evaluation import prior_weights
+from dedup.features import CROWDING
+from dedup.labelled import MeasuredPairs, measure_pairs, pair_components, read_labelled_pairs
 from dedup.progress import Progress
+from dedup.questions import Float64, Int64
 from dedup.settings import Settings
+from dedup.thresholds import threshold_for_precision
 
 log = logging.getLogger(__name__)
 
+CHOSEN_FEATURES = (CROWDING, "overlap", "swapped")
+"""What a new classifier looks at beside the distance; docs/quality.md has the ablation."""
 
-def calibrate(files: Sequence[str], settings: Settings, *, prior: float, progress: Progress) -> Classifier:
+ENOUGH_FOR_FEATURES = 1000
+"""With fewer labels a new classifier looks at the distance alone."""
+
+PRECISIONS = (0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
+"""For which a classifier carries the threshold that has them."""
+
+_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """Labelled pairs as arrays."""
+
+    measured: MeasuredPairs
+    duplicate: NDArray[np.bool_]
+    component: Int64
+    pairs: str
+
+    def part(self, rows: Int64) -> _Labels:
+        features = {name: values[rows] for name, values in self.measured.features.items()}
+        measured = MeasuredPairs(self.measured.distance[rows], features)
+        return _Labels(measured, self.duplicate[rows], self.component[rows], self.pairs)
+
+
+def calibrate(files: Sequence[str], settings: Settings, *, prior: float, anew: bool, progress: Progress) -> Classifier:
     """Fit the classifier of the settings' encoder and metric on files of labelled pairs.
+
+    Where one is shipped for them, it is adapted: it moves as far as the labels say, from a little with twenty to the
+    fit that knows nothing of it with thousands (`dedup.adaptation`). ``anew`` forgets it. The thresholds for
+    `PRECISIONS` are found by cross-validation: each pair judged by a classifier that has seen none of its questions.
 
     Raises
     ------
     ClassifierError
         If the labels are of one class only, or cannot be fitted.
     """
-    labelled = _read(files, settings)
+    labelled = read_labelled_pairs(files, settings)
     encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size)
-    return fit_classifier(
-        labelled_distances(labelled, encoder, settings, progress),
+    shipped = None if anew else shipped_classifier(encoder.fingerprint, encoder.metric)
+    if shipped is not None:
+        features = shipped.feature_names
+    else:
+        features = CHOSEN_FEATURES if len(labelled.duplicate) >= ENOUGH_FOR_FEATURES else ()
+    labels = _Labels(
+        measure_pairs(labelled, encoder, features, settings, progress),
         labelled.duplicate,
+        pair_components(labelled),
+        ", ".join(Path(file).name for file in files),
+    )
+    classifier = _fit(labels, encoder, shipped, prior)
+    thresholds = _precision_thresholds(labels, encoder, shipped, prior)
+    return replace(classifier, encoder=encoder.name, fit={**classifier.fit, "precision": thresholds})
+
+
+def cross_validated(
+    measured: MeasuredPairs,
+    duplicate: NDArray[np.bool_],
+    component: Int64,
+    encoder: Encoder,
+    *,
+    prior: float,
+    pairs: str,
+) -> Float64:
+    """Return the probability of each pair by a classifier fitted anew on the other components of questions.
+
+    Raises
+    ------
+    ClassifierError
+        If the pairs hang together in fewer than five components, or a fold's labels cannot be fitted.
+    """
+    return _cross_validated(_Labels(measured, duplicate, component, pairs), encoder, None, prior)
+
+
+def _fit(labels: _Labels, encoder: Encoder, shipped: Classifier | None, prior: float) -> Classifier:
+    if shipped is not None:
+        return _adapted(shipped.at_prior(prior), labels)
+    return fit_classifier(
+        labels.measured.distance,
+        labels.duplicate,
+        labels.measured.features,
         encoder=encoder.name,
         fingerprint=encoder.fingerprint,
         metric=encoder.metric,
         prior=prior,
-        pairs=", ".join(Path(file).name for file in files),
+        pairs=labels.pairs,
     )
 
 
-def evaluate(
-    files: Sequence[str], settings: Settings, *, prior: float, progress: Progress
-) -> tuple[Evaluation, Classifier]:
-    """Judge the installed classifier, unchanged, at the settings' threshold, on files of labelled pairs.
-
-    Raises
-    ------
-    EvaluationError
-        If the labels are of one class only.
-    """
-    labelled = _read(files, settings)
-    encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size)
-    classifier = load_classifier(settings.indexes, encoder.name, encoder.fingerprint, encoder.metric)
-    probability = classifier.probability(labelled_distances(labelled, encoder, settings, progress))
-    return evaluate_pairs(probability, labelled.duplicate, prior=prior, threshold=settings.threshold), classifier
-
-
-def _read(files: Sequence[str], settings: Settings) -> LabelledPairs:
-    labelled = read_labelled_pairs(files, settings, dump_options(settings))
-    if labelled.rejected or labelled.without_text:
-        log.warning(
-            "left out: %d label rows at fault, %d labels of questions that are not recorded",
-            labelled.rejected,
-            labelled.without_text,
+def _adapted(shipped: Classifier, labels: _Labels) -> Classifier:
+    """Move the shipped classifier, at the prior asked for, as far as the labels say."""
+    positives = require_both_classes(labels.duplicate, shipped.prior, labels.pairs)
+    spread = 1 / shipped.slope  # of the distance: one unit of log-odds
+    middle = shipped.max_distance(0.5)
+    units = np.array([max(each.high - each.low, 1e-6) / 4 for each in shipped.features])
+    columns = [(labels.measured.distance.astype(np.float64) - middle) / spread]
+    for each, unit in zip(shipped.features, units, strict=True):
+        unweighted = replace(each, weight=1.0)
+        columns.append(unweighted.log_odds(labels.measured.features[each.name]) / unit)
+    weights = np.array([-1.0, *(each.weight * unit for each, unit in zip(shipped.features, units, strict=True))])
+    before = LogisticWeights(("distance", *shipped.feature_names), weights, 0.0)
+    adapted = adapt(before, np.column_stack(columns), labels.duplicate, prior=shipped.prior, component=labels.component)
+    slope = -float(adapted.weights.weights[0]) / spread
+    if slope <= 0:
+        raise ClassifierError(
+            f"in {labels.pairs} duplicates are not nearer than the other pairs; "
+            "check that the labels are not swapped (1 means duplicate)"
         )
-    return labelled
+    features = tuple(
+        replace(each, weight=float(weight / unit))
+        for each, weight, unit in zip(shipped.features, adapted.weights.weights[1:], units, strict=True)
+    )
+    fit = {
+        "pairs": labels.pairs,
+        "labelled": len(labels.duplicate),
+        "duplicates": positives,
+        "adapted_from": shipped.identity,
+        "freedom": adapted.freedom,
+        "distances": spread_of(labels.measured.distance, labels.duplicate),
+    }
+    intercept = -adapted.weights.intercept - slope * middle
+    return replace(shipped, slope=slope, intercept=intercept, features=features, fit=fit)
+
+
+def _cross_validated(labels: _Labels, encoder: Encoder, shipped: Classifier | None, prior: float) -> Float64:
+    from sklearn.model_selection import GroupKFold
+
+    components = len(np.unique(labels.component))
+    if components < _FOLDS:
+        raise ClassifierError(
+            f"the labelled pairs of {labels.pairs} share questions so that they fall into {components} parts; "
+            f"{_FOLDS} are needed to fit a classifier on some and judge it on others: give more labels"
+        )
+    probability = np.empty(len(labels.duplicate))
+    for fitted, judged in GroupKFold(_FOLDS).split(probability, groups=labels.component):
+        classifier = _fit(labels.part(fitted), encoder, shipped, prior)
+        held_out = labels.part(judged).measured
+        probability[judged] = classifier.probability(held_out.distance, held_out.features)
+    return probability
+
+
+def _precision_thresholds(
+    labels: _Labels, encoder: Encoder, shipped: Classifier | None, prior: float
+) -> list[Mapping[str, Any]]:
+    """Return, for each of `PRECISIONS` that can be had, the threshold, its interval and its recall."""
+    try:
+        probability = _cross_validated(labels, encoder, shipped, prior)
+    except ClassifierError as error:
+        log.warning("no thresholds by precision: %s", error)
+        return []
+    weight = prior_weights(labels.duplicate, prior)
+    found: list[Mapping[str, Any]] = []
+    for wanted in PRECISIONS:
+        try:
+            at = threshold_for_precision(probability, labels.duplicate, weight, wanted)
+        except ClassifierError:
+            break  # a higher one cannot be had either
+        found.append(
+            {
+                "wanted": wanted,
+                "threshold": at.threshold,
+                "precision": at.precision,
+                "low": at.low,
+                "high": at.high,
+                "recall": at.recall,
+            }
+        )
+    return found

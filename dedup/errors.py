@@ -8,8 +8,10 @@
     │   └── RowError            one row is at fault, and ``--on-error stop`` was asked for
     ├── EncoderError            an encoder cannot be loaded
     │   └── TamperedWeights     a weight file's SHA-256 is not the published one
-    ├── ClassifierError         no usable classifier for this encoder and metric
+    ├── ClassifierError         a classifier cannot be fitted on this, or used
+    │   └── NoClassifier        there is none for this encoder and metric
     ├── EvaluationError         labels that nothing can be judged by
+    ├── TrainingError           an encoder cannot be trained on this, or not here
     ├── ArtifactDamaged         a stored folder's file is missing, cut short or has the wrong SHA-256
     ├── GenerationError         an index generation is refused, by name
     │   ├── NoGeneration        nothing has been built yet
@@ -67,11 +69,19 @@ class TamperedWeights(EncoderError):
 
 
 class ClassifierError(DedupError):
-    """There is no usable classifier for this encoder and metric."""
+    """A classifier cannot be fitted on this, or used."""
+
+
+class NoClassifier(ClassifierError):
+    """There is no classifier for this encoder and metric."""
 
 
 class EvaluationError(DedupError):
     """Labels that nothing can be judged by."""
+
+
+class TrainingError(DedupError):
+    """An encoder cannot be trained on these labels, with these options, or on this installation."""
 
 
 class ArtifactDamaged(DedupError):

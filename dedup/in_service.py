@@ -24,6 +24,7 @@ def settings_in_service(store: Store, resolved: Resolved) -> Settings:
         log.warning("questions were recorded since the last complete run; `dedup run` brings the results up to date")
     recorded = {
         "encoder": service.run.settings["encoder"],
+        "prior": (service.run.classifier or {}).get("prior"),
         "metric": service.generation.metric,
         "threshold": service.run.threshold,
     }

@@ -43,16 +43,35 @@ class Joined:
     visits: int  # cells each vector was compared in, its own included; 0 where all was compared with all
 
 
+@dataclass(frozen=True, slots=True)
+class Cutoff:
+    """How far apart a pair may be: ``distance``, less what falls short on either side.
+
+    Questions in sparse surroundings have to be nearer to be a candidate: joining all of them as far as the most crowded
+    ones would find ten times as many pairs, to drop them again.
+    """
+
+    distance: float
+    shortfall: Float32 | None = None  # (n,) of each row; None: of none
+
+    def of(self, left: Int64, right: Int64) -> Float32 | float:
+        """Return the cut-off of each pair of rows; the two are broadcast against each other."""
+        if self.shortfall is None:
+            return self.distance
+        allowed: Float32 = np.float32(self.distance) - self.shortfall[left] - self.shortfall[right]
+        return allowed
+
+
 def self_join(
     embeddings: Float32,
     metric: Metric,
-    cutoff: float,
+    cutoff: Cutoff,
     *,
     centroids: Float32 | None,
     recall_floor: float,
     progress: Progress,
 ) -> Joined:
-    """Return every pair of rows at a distance of at most ``cutoff``: exactly, or in cells with measured recall.
+    """Return every pair of rows within the cut-off: exactly, or in cells with measured recall.
 
     Parameters
     ----------
@@ -76,7 +95,7 @@ def self_join(
     return _join_all(embeddings, metric, cutoff, progress)
 
 
-def _join_all(embeddings: Float32, metric: Metric, cutoff: float, progress: Progress) -> Joined:
+def _join_all(embeddings: Float32, metric: Metric, cutoff: Cutoff, progress: Progress) -> Joined:
     everything = np.arange(len(embeddings), dtype=np.int64)
     found = []
     with progress.stage("join", "rows", total=len(embeddings)) as advance:
@@ -88,7 +107,7 @@ def _join_all(embeddings: Float32, metric: Metric, cutoff: float, progress: Prog
 
 
 def _join_in_cells(
-    embeddings: Float32, metric: Metric, cutoff: float, centroids: Float32, recall_floor: float, progress: Progress
+    embeddings: Float32, metric: Metric, cutoff: Cutoff, centroids: Float32, recall_floor: float, progress: Progress
 ) -> Joined:
     with progress.stage("tune join", "samples", total=2) as advance:
         cells = _Cells.around(centroids, embeddings)
@@ -116,21 +135,22 @@ def _tiles(residents: Int64, visitors: Int64) -> Iterator[tuple[Int64, Int64]]:
             yield rows, others[at : at + _TILE]
 
 
-def _within(embeddings: Float32, rows: Int64, others: Int64, metric: Metric, cutoff: float) -> tuple[Int64, Int64]:
+def _within(embeddings: Float32, rows: Int64, others: Int64, metric: Metric, cutoff: Cutoff) -> tuple[Int64, Int64]:
     """Return the pairs of ``rows`` x ``others`` that may lie within ``cutoff``; each once where the two are one."""
     left, right = embeddings[rows], embeddings[others]
+    allowed = np.maximum(cutoff.of(rows[:, None], others[None, :]), 0) * _SLACK
     if metric is Metric.MANHATTAN:
-        near = faiss.pairwise_distances(left, right, metric=faiss.METRIC_L1) <= cutoff * _SLACK
+        near = faiss.pairwise_distances(left, right, metric=faiss.METRIC_L1) <= allowed
     else:
         squared = np.einsum("nd,nd->n", right, right) - 2.0 * (left @ right.T)
-        near = squared <= (cutoff * _SLACK) ** 2 + 1e-5 - np.einsum("nd,nd->n", left, left)[:, None]
+        near = squared <= allowed**2 + 1e-5 - np.einsum("nd,nd->n", left, left)[:, None]
     if rows is others:
         near = np.triu(near, 1)  # self goes by its place on the diagonal, which is its own row number
     i, j = np.nonzero(near)
     return rows[i], others[j]
 
 
-def _as_pairs(found: list[tuple[Int64, Int64]], embeddings: Float32, metric: Metric, cutoff: float) -> Pairs:
+def _as_pairs(found: list[tuple[Int64, Int64]], embeddings: Float32, metric: Metric, cutoff: Cutoff) -> Pairs:
     """Put the smaller row left, measure each pair exactly, keep those within ``cutoff``, sort by (left, right)."""
     none = np.empty(0, dtype=np.int64)
     one = np.concatenate([none, *(pair[0] for pair in found)])
@@ -139,7 +159,7 @@ def _as_pairs(found: list[tuple[Int64, Int64]], embeddings: Float32, metric: Met
     order = np.argsort(left * np.int64(len(embeddings)) + right, kind="stable")
     left, right = left[order], right[order]
     measured = pair_distances(embeddings, left, right, metric)
-    kept = measured <= cutoff
+    kept = measured <= cutoff.of(left, right)
     return Pairs(left[kept], right[kept], measured[kept])
 
 
@@ -188,7 +208,7 @@ def _grouped(cells: np.ndarray, count: int) -> Iterator[Int64]:
     return (rows[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True))
 
 
-def _exact_samples(embeddings: Float32, metric: Metric, cutoff: float) -> tuple[Pairs, Pairs]:
+def _exact_samples(embeddings: Float32, metric: Metric, cutoff: Cutoff) -> tuple[Pairs, Pairs]:
     """Return all pairs under the cut-off of two disjoint samples of rows, found by comparing them with every row.
 
     Where duplicates are few, a small sample may hold none, and would call any recall perfect: it is made larger.

@@ -1,22 +1,33 @@
-"""Labelled pairs as distances: what classifiers are fitted on and judged by."""
+"""Labelled pairs as distances and features: what classifiers are fitted on and judged by."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dedup.distance import pair_distances
-from dedup.dumps import DumpOptions, read_labels
+from dedup.dumps import read_labels
 from dedup.encoders import Encoder, VectorStore, encode_missing
 from dedup.errors import DumpError, StoreError
+from dedup.evaluation import largest_share, number_texts, question_components
+from dedup.features import background_of, describe_questions, needs_texts, pair_features
+from dedup.ingest import dump_options
 from dedup.progress import Progress
-from dedup.questions import Float32, Keys, Label, Rejected, question_key
+from dedup.questions import Float32, Float64, Int64, Keys, Label, Rejected, question_key
 from dedup.settings import Settings
 from dedup.store import Store
 from dedup.text import key_array, key_bytes, normalise, text_key
+
+log = logging.getLogger(__name__)
+
+_TANGLED = 0.25  # where one component holds this share of the pairs, drawing components hardly varies anything else
+
+RECORDED = "recorded"
+"""Names, in the place of a file, the labels that are recorded in the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +40,11 @@ class LabelledPairs:
     without_text: int  # sound labels of which a question is neither in their file nor recorded
 
 
-def read_labelled_pairs(files: Sequence[str], settings: Settings, options: DumpOptions) -> LabelledPairs:
+def read_labelled_pairs(files: Sequence[str], settings: Settings) -> LabelledPairs:
     """Read files of labelled pairs; a label without texts (PostLinks.xml) takes them from the recorded questions.
 
-    Rows at fault and labels whose texts nobody has are left out, and counted.
+    The word `RECORDED` in the place of a file means every label in the database, whatever file it came from. Rows at
+    fault and labels whose texts nobody has are left out, and counted.
 
     Raises
     ------
@@ -42,7 +54,7 @@ def read_labelled_pairs(files: Sequence[str], settings: Settings, options: DumpO
     labels: list[Label] = []
     rejected = 0
     for file in files:
-        for record in read_labels(file, options):
+        for record in _recorded_labels(settings) if file == RECORDED else read_labels(file, dump_options(settings)):
             if isinstance(record, Rejected):
                 rejected += 1
             else:
@@ -60,23 +72,74 @@ def read_labelled_pairs(files: Sequence[str], settings: Settings, options: DumpO
             f"none of the {len(labels)} labels in {', '.join(files)} has the texts of its questions, and {rejected} "
             "rows are at fault; give a pair file, or record their dump first with `dedup run`"
         )
+    if rejected or len(pairs) < len(labels):
+        log.warning(
+            "left out: %d label rows at fault, %d labels of questions that are not recorded",
+            rejected,
+            len(labels) - len(pairs),
+        )
     return LabelledPairs(tuple(pairs), np.array(duplicate, dtype=bool), rejected, len(labels) - len(pairs))
 
 
-def labelled_distances(labelled: LabelledPairs, encoder: Encoder, settings: Settings, progress: Progress) -> Float32:
-    """Return the distance of each pair in the encoder's metric, (n_pairs,); vectors are kept for the next time."""
+@dataclass(frozen=True, slots=True)
+class MeasuredPairs:
+    """What a classifier looks at in labelled pairs."""
+
+    distance: Float32  # (n_pairs,) in the encoder's metric
+    features: Mapping[str, Float64]  # (n_pairs,) each, by name
+
+
+def measure_pairs(
+    labelled: LabelledPairs, encoder: Encoder, features: Collection[str], settings: Settings, progress: Progress
+) -> MeasuredPairs:
+    """Measure each pair in the encoder's metric, and the features asked for; vectors are kept for the next time.
+
+    The questions of the pairs are the corpus that they are seen against.
+    """
     normalised = [normalise(text) for pair in labelled.texts for text in pair]
-    every = key_array(text_key(text) for text in normalised)
-    distinct, row = np.unique(every, return_inverse=True)
-    text_of = dict(zip(key_bytes(every), normalised, strict=True))
+    text_of = {text_key(text): text for text in normalised}
+    texts = [text_of[key] for key in sorted(text_of)]
+    row_of = {text: row for row, text in enumerate(texts)}
+    row = np.array([row_of[text] for text in normalised], dtype=np.int64)
+    left, right = row[0::2], row[1::2]
+    vectors, keys = text_vectors(texts, encoder, settings, progress), key_array(sorted(text_of))
+    background = background_of(keys, vectors, texts if needs_texts(features) else None)
+    described = describe_questions(features, background, keys, vectors, texts, encoder.metric)
+    return MeasuredPairs(
+        pair_distances(vectors, left, right, encoder.metric),
+        pair_features(features, described, left, described, right),
+    )
+
+
+def text_vectors(texts: Sequence[str], encoder: Encoder, settings: Settings, progress: Progress) -> Float32:
+    """Return the vectors of distinct normalised texts, (n_texts, dimension); they are kept for the next time."""
+    keys = key_array(text_key(text) for text in texts)
+    text_of = dict(zip(key_bytes(keys), texts, strict=True))
 
     def texts_of(keys: Keys) -> Iterator[tuple[list[bytes], list[str]]]:
         wanted = key_bytes(keys)
         yield wanted, [text_of[key] for key in wanted]
 
     vectors = VectorStore(settings.indexes / "vectors", encoder.fingerprint)
-    encode_missing(encoder, vectors, distinct, texts_of, progress)
-    return pair_distances(vectors.gather(distinct), row[0::2], row[1::2], encoder.metric)
+    encode_missing(encoder, vectors, keys, texts_of, progress)
+    return vectors.gather(keys)
+
+
+def pair_components(labelled: LabelledPairs) -> Int64:
+    """Return a number for each pair, (n_pairs,): pairs that share questions, directly or through others, have one."""
+    left, right = number_texts(labelled.texts)
+    component = question_components(left, right)[left]
+    if (share := largest_share(component)) > _TANGLED:
+        log.warning(
+            "%.0f%% of the labelled pairs hang together by questions they share: the 95%% intervals are rough",
+            100 * share,
+        )
+    return component
+
+
+def _recorded_labels(settings: Settings) -> Iterator[Label]:
+    with Store.open(settings.db, create=False) as store:
+        yield from store.iter_labels()
 
 
 def _recorded_texts(labels: Sequence[Label], settings: Settings) -> dict[tuple[str, str], str]:

@@ -6,6 +6,7 @@ dumps -> questions in SQL -> one row per text key -> embeddings -> index -> cand
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from dedup.artifacts import require_writable
-from dedup.classifier import Classifier, load_classifier
+from dedup.classifier import Classifier
 from dedup.clustering import Clusters, cluster_pairs, name_clusters
 from dedup.collapse import Texts, as_question_pairs, collapse
-from dedup.distance import pair_distances
-from dedup.encoders import Encoder, VectorStore, encode_missing, load_encoder
+from dedup.encoders import Encoder, VectorStore, encode_missing
 from dedup.errors import DumpError, StoreError
+from dedup.features import REFERENCE_SIZE, Described, background_of, describe_questions, needs_texts
 from dedup.index import (
     FaissIndex,
     build_index,
@@ -32,15 +33,20 @@ from dedup.index import (
     train_centroids,
 )
 from dedup.ingest import Ingested, ingest
+from dedup.installed import load_installed
 from dedup.join import Joined, self_join
+from dedup.matching import Matcher
+from dedup.priors import estimate_prior
 from dedup.progress import Progress, Silent, Stopwatch
-from dedup.questions import Float32, Float64
+from dedup.questions import Float32, Float64, Pairs
 from dedup.report import run_name, write_report
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, describe_run, distance_histogram
-from dedup.settings import Settings
+from dedup.settings import AUTO, Settings
 from dedup.store import Corpus, GenerationRecord, RecordedClusters, RunKind, RunOutcome, Store
-from dedup.text import NORMALISER_VERSION
+from dedup.text import NORMALISER_VERSION, key_bytes
+
+log = logging.getLogger(__name__)
 
 _KEPT_GENERATIONS = 1  # beside the one in service: for who still reads it, and to go back to
 
@@ -79,38 +85,64 @@ class Found:
     """The duplicates among distinct texts, by their rows."""
 
     index: FaissIndex
-    joined: Joined
-    probability: Float64  # (n_pairs,) of joined.pairs
+    matcher: Matcher  # at the prior that was asked for, or estimated
+    joined: Joined  # every pair that can be a candidate, whatever its features
+    pairs: Pairs  # the candidates
+    probability: Float64  # (n_pairs,) of them
     clusters: Clusters
 
 
-def find_duplicates(embeddings: Float32, classifier: Classifier, settings: Settings, progress: Progress) -> Found:
-    """Find the candidate pairs among vectors, how probable each is, and the clusters they make.
+def find_duplicates(matcher: Matcher, settings: Settings, progress: Progress) -> Found:
+    """Find the candidate pairs among distinct texts, how probable each is, and the clusters they make.
 
-    Parameters
-    ----------
-    embeddings
-        (n, d) float32, unit rows, distinct texts in the order of their keys: the order decides ties.
+    The matcher's rows are in the order of their text keys: the order decides ties.
     """
+    embeddings, classifier = matcher.embeddings, matcher.classifier
     metric, floor = classifier.metric, settings.recall_floor
     with progress.stage("cells", "vectors", total=len(embeddings)) as advance:
         centroids = train_centroids(embeddings, settings.index)
         advance(len(embeddings))
     index = build_index(embeddings, metric, centroids, recall_floor=floor, progress=progress)
-    farthest_candidate = classifier.max_distance(settings.candidate_floor)
     joined = self_join(
-        embeddings, metric, farthest_candidate, centroids=centroids, recall_floor=floor, progress=progress
+        embeddings,
+        metric,
+        matcher.cutoff(settings.candidate_floor),
+        centroids=centroids,
+        recall_floor=floor,
+        progress=progress,
     )
-    with progress.stage("cluster", "pairs", total=len(joined.pairs)) as advance:
-        clusters = cluster_pairs(
-            embeddings,
-            metric,
-            joined.pairs,
-            cutoff=classifier.max_distance(settings.threshold),
-            widest=classifier.max_distance(settings.cluster_floor),
-        )
+    with progress.stage("judge", "pairs", total=len(joined.pairs)) as advance:
+        judged = matcher.judge(joined.pairs)
+        if settings.prior == AUTO:
+            matcher = replace(matcher, classifier=_at_estimated_prior(classifier, judged, settings.candidate_floor))
+            judged = matcher.judge(joined.pairs)
+        candidate = judged >= settings.candidate_floor
+        pairs, probability = joined.pairs.where(candidate), judged[candidate]
         advance(len(joined.pairs))
-    return Found(index, joined, classifier.probability(joined.pairs.distance), clusters)
+    with progress.stage("cluster", "pairs", total=len(pairs)) as advance:
+        clusters = cluster_pairs(
+            matcher, pairs, probability, threshold=settings.threshold, floor=settings.cluster_floor
+        )
+        advance(len(pairs))
+    return Found(index, matcher, joined, pairs, probability, clusters)
+
+
+def _at_estimated_prior(classifier: Classifier, judged: Float64, floor: float) -> Classifier:
+    """Return the classifier for the share of duplicates that the pairs themselves make most likely.
+
+    Never for a higher one than its own: the pairs were joined up to where that one gives them ``floor``.
+    """
+    if not len(judged):
+        return classifier
+    fitted = classifier.prior_within(classifier.max_distance(floor))
+    estimated = estimate_prior(judged, fitted).prior
+    log.info(
+        "of the pairs that near, %.1f%% are estimated to be duplicates; of labelled ones %.1f%% were",
+        100 * estimated,
+        100 * fitted,
+    )
+    odds = classifier.prior / (1 - classifier.prior) * estimated / (1 - estimated) * (1 - fitted) / fitted
+    return classifier.at_prior(min(classifier.prior, odds / (1 + odds)))
 
 
 def run(dumps: Sequence[str], settings: Settings, *, progress: Progress | None = None) -> RunResult:
@@ -167,8 +199,7 @@ def _run(job: _Job, dumps: Sequence[str]) -> RunResult:
         remedy = f"{rejects_file} says why" if rejected else "give a dump that has some"
         raise DumpError(f"no question was taken from {', '.join(dumps)}, {rejected} rows were rejected; {remedy}")
     with watch.stage("load", "encoders", total=1) as advance:
-        encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size)
-        classifier = load_classifier(settings.indexes, encoder.name, encoder.fingerprint, encoder.metric)
+        encoder, classifier = load_installed(settings)
         advance(1)
     digest = result_digest(corpus, classifier, settings)
     if (standing := standing_result(store, settings, encoder, digest)) is not None:
@@ -180,19 +211,21 @@ def _run(job: _Job, dumps: Sequence[str]) -> RunResult:
             asdict(counts),
             {},
             generation=standing.generation,
-            classifier=classifier.to_json(),
+            classifier=standing.classifier.to_json(),
             corpus_digest=digest,
             corpus_revision=corpus.revision,
         )
-        return _report(job, ingested, encoder, classifier, counts, standing.generation, reused=True)
+        return _report(job, ingested, encoder, standing.classifier, counts, standing.generation, reused=True)
 
     texts = collapse(corpus.ids, corpus.keys)
     vectors = VectorStore(settings.indexes / "vectors", encoder.fingerprint)
     encoded = encode_missing(encoder, vectors, texts.keys, store.texts, watch)
     embeddings = vectors.gather(texts.keys)
-    found = find_duplicates(embeddings, classifier, settings, watch)
-    pairs = as_question_pairs(texts, corpus.ids, found.joined.pairs, found.probability)
-    clusters = _clusters_of_questions(corpus, texts, embeddings, found.clusters, classifier)
+    matcher = Matcher(embeddings, _described(store, texts, embeddings, classifier, watch), classifier)
+    found = find_duplicates(matcher, settings, watch)
+    classifier = found.matcher.classifier
+    pairs = as_question_pairs(texts, corpus.ids, found.pairs, found.probability)
+    clusters = _clusters_of_questions(corpus, texts, found.matcher, found.clusters)
     several = clusters.size >= 2
     counts = RunCounts(
         read=ingested.read,
@@ -210,7 +243,7 @@ def _run(job: _Job, dumps: Sequence[str]) -> RunResult:
         recall=found.index.recall,
         pair_recall=found.joined.recall,
         pair_recall_pairs=found.joined.recall_pairs,
-        histogram=distance_histogram(found.joined.pairs, classifier, settings),
+        histogram=distance_histogram(found.pairs, classifier, settings),
     )
     generation = new_generation_name(job.started)
     with watch.stage("write", "pairs", total=len(pairs.left)) as advance:
@@ -219,6 +252,7 @@ def _run(job: _Job, dumps: Sequence[str]) -> RunResult:
             generation,
             found.index,
             texts.keys,
+            embeddings[:REFERENCE_SIZE],
             fingerprint=encoder.fingerprint,
             encoder=encoder.name,
             pair_recall=found.joined.recall,
@@ -240,21 +274,41 @@ def _run(job: _Job, dumps: Sequence[str]) -> RunResult:
     return _report(job, ingested, encoder, classifier, counts, generation, reused=False)
 
 
-def _clusters_of_questions(
-    corpus: Corpus, texts: Texts, embeddings: Float32, clusters: Clusters, classifier: Classifier
-) -> RecordedClusters:
+def _described(
+    store: Store, texts: Texts, embeddings: Float32, classifier: Classifier, progress: Progress
+) -> Described:
+    """Gather what the classifier looks at beside the distances."""
+    features = classifier.feature_names
+    with progress.stage("describe", "questions", total=len(texts.keys)) as advance:
+        normalised = _texts_in_order(store, texts) if needs_texts(features) else None
+        background = background_of(texts.keys, embeddings, normalised)
+        described = describe_questions(features, background, texts.keys, embeddings, normalised, classifier.metric)
+        advance(len(texts.keys))
+    return described
+
+
+def _texts_in_order(store: Store, texts: Texts) -> list[str]:
+    found: dict[bytes, str] = {}
+    for keys, some in store.texts(texts.keys):
+        found.update(zip(keys, some, strict=True))
+    return [found[key] for key in key_bytes(texts.keys)]
+
+
+def _clusters_of_questions(corpus: Corpus, texts: Texts, matcher: Matcher, clusters: Clusters) -> RecordedClusters:
     """Give every question its cluster, and measure how probably it asks what the cluster's canonical question asks."""
     named = name_clusters(clusters, texts.row, corpus.rank)
     canonical_row = texts.row[named.canonical[named.number - 1]]
-    to_canonical = classifier.probability(pair_distances(embeddings, texts.row, canonical_row, classifier.metric))
+    probability = np.ones(len(corpus))
+    other = texts.row != canonical_row
+    probability[other] = matcher.between(texts.row[other], canonical_row[other])
     return RecordedClusters(
         question=corpus.ids,
         cluster=named.number,
-        probability=np.where(texts.row == canonical_row, 1.0, to_canonical),
+        probability=probability,
         id=np.arange(1, len(named.size) + 1),
         canonical=corpus.ids[named.canonical],
         size=named.size,
-        weakest=np.where(named.texts == 1, 1.0, classifier.probability(named.widest)),
+        weakest=named.weakest,
     )
 
 

@@ -10,12 +10,20 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
-from dedup.classifier import Classifier, load_classifier
+from dedup.classifier import Classifier
 from dedup.distance import distance
-from dedup.encoders import Encoder, load_encoder
+from dedup.encoders import Encoder
 from dedup.errors import DedupError, NoGeneration, UnknownQuestion
-from dedup.index import Generation, load_generation
-from dedup.questions import Float64, Metric
+from dedup.features import (
+    Background,
+    background_of,
+    describe_questions,
+    needs_texts,
+    pair_features,
+)
+from dedup.index import Generation, load_generation, load_reference
+from dedup.installed import load_installed
+from dedup.questions import Float32, Float64, Int64, Keys, Metric
 from dedup.settings import Settings
 from dedup.store import PairRecord, QuestionRecord, Representative, Store
 from dedup.text import key_array, key_bytes, normalise, text_key
@@ -50,6 +58,7 @@ class Searcher:
         self._generation = generation
         self._encoder = encoder
         self._classifier = classifier
+        self._background = _background(store, generation.keys, generation.reference, classifier)
 
     @classmethod
     def load(cls, store: Store, settings: Settings) -> Self:
@@ -65,7 +74,7 @@ class Searcher:
         published = store.published_generation()
         if published is None:
             raise NoGeneration(f"nothing has been indexed in {store.display_url}; run `dedup run DUMP` first")
-        encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size)
+        encoder, classifier = load_installed(settings)
         generation = load_generation(
             settings.indexes,
             published.name,
@@ -73,7 +82,6 @@ class Searcher:
             encoder=encoder.name,
             metric=encoder.metric,
         )
-        classifier = load_classifier(settings.indexes, encoder.name, encoder.fingerprint, encoder.metric)
         return cls(store, generation, encoder, classifier)
 
     def query(self, text: str, k: int, threshold: float) -> Answer:
@@ -86,12 +94,17 @@ class Searcher:
         A recorded text with the same text key has distance 0 and probability 1: it asks the same by definition.
         """
         asked = [_asked(text) for text in texts]
-        found = self._generation.index.search(self._encoder.encode(asked), k)
+        vectors = self._encoder.encode(asked)
+        found = self._generation.index.search(vectors, k)
         real = found.rows >= 0
         keys = self._generation.keys[np.where(real, found.rows, 0)]  # (n, k)
-        same = real & (keys == key_array(text_key(text) for text in asked)[:, None])
+        own = key_array(text_key(text) for text in asked)
+        same = real & (keys == own[:, None])
         near = np.where(same, 0.0, found.distance)
-        probability = np.where(same, 1.0, self._classifier.probability(near))
+        query, place = np.nonzero(real & ~same)
+        features = self._features(asked, own, vectors, query, found.rows[query, place])
+        probability = np.ones(near.shape)
+        probability[query, place] = self._classifier.probability(near[query, place], features)
         recorded = self._store.representatives_for_keys(keys[real])
         return [
             Answer(
@@ -102,6 +115,37 @@ class Searcher:
             )
             for n, text in enumerate(texts)
         ]
+
+    def _features(
+        self, asked: Sequence[str], own: Keys, vectors: Float32, query: Int64, row: Int64
+    ) -> dict[str, Float64]:
+        """Describe each text ``query[i]`` together with the stored row ``row[i]``."""
+        rows, place = np.unique(row, return_inverse=True)
+        keys = self._generation.keys[rows]
+        names, metric = self._classifier.feature_names, self._encoder.metric
+        left = describe_questions(names, self._background, own, vectors, asked, metric)
+        right = describe_questions(
+            names,
+            self._background,
+            keys,
+            self._generation.index.vectors(rows),
+            _texts(self._store, keys) if needs_texts(names) else None,
+            metric,
+        )
+        return pair_features(names, left, query, right, place)
+
+
+def _background(store: Store, keys: Keys, reference: Float32, classifier: Classifier) -> Background:
+    """Sample a generation's corpus as the run did that made it."""
+    sample = keys[: len(reference)]
+    texts = _texts(store, sample) if needs_texts(classifier.feature_names) else None
+    return background_of(sample, reference, texts)
+
+
+def _texts(store: Store, keys: Keys) -> list[str]:
+    """Return the normalised texts of ascending keys; of one that has been changed or deleted since, nothing."""
+    found = store.known_texts(keys)
+    return [found.get(key, "") for key in key_bytes(keys)]
 
 
 def _matches(
@@ -131,6 +175,7 @@ class Explanation:
     threshold: float
     duplicate: bool
     classifier: Classifier
+    features: Mapping[str, float]  # what the classifier looks at beside the distance; NaN where not known
     same_text: bool  # equal text keys: an exact duplicate
     chain: tuple[Link, ...]  # the recorded pairs that join the two, where they are in one cluster; else empty
 
@@ -153,12 +198,12 @@ def explain(store: Store, settings: Settings, one: str, other: str, source: str 
     """
     left, right = _find(store, one, source), _find(store, other, source)
     texts = [_asked(side if isinstance(side, str) else side.text) for side in (left, right)]
-    encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size)
-    classifier = load_classifier(settings.indexes, encoder.name, encoder.fingerprint, encoder.metric)
+    encoder, classifier = load_installed(settings)
     first, second = encoder.encode(texts)
     measured = {metric: float(distance(first[None], second[None], metric)[0]) for metric in Metric}
     same_text = texts[0] == texts[1]
-    probability = 1.0 if same_text else float(classifier.probability(measured[encoder.metric]))
+    features = _features_of_two(store, settings, encoder, classifier, texts, np.stack([first, second]))
+    probability = 1.0 if same_text else float(classifier.probability(measured[encoder.metric], features))
     return Explanation(
         left,
         right,
@@ -168,9 +213,31 @@ def explain(store: Store, settings: Settings, one: str, other: str, source: str 
         settings.threshold,
         probability >= settings.threshold,
         classifier,
+        features,
         same_text,
         _chain(store, left, right),
     )
+
+
+def _features_of_two(
+    store: Store, settings: Settings, encoder: Encoder, classifier: Classifier, texts: Sequence[str], vectors: Float32
+) -> dict[str, float]:
+    """Describe two texts as a pair of the corpus in service; what needs one is not known (NaN) where there is none."""
+    names, keys = classifier.feature_names, key_array(text_key(text) for text in texts)
+    published = store.published_generation()
+    sample, reference = keys[:0], vectors[:0]
+    if names and published is not None:
+        sample, reference = load_reference(
+            settings.indexes,
+            published.name,
+            fingerprint=encoder.fingerprint,
+            encoder=encoder.name,
+            metric=encoder.metric,
+        )
+    background = _background(store, sample, reference, classifier)
+    described = describe_questions(names, background, keys, vectors, texts, encoder.metric)
+    left, right = np.array([0]), np.array([1])
+    return {name: float(value[0]) for name, value in pair_features(names, described, left, described, right).items()}
 
 
 def _asked(text: str) -> str:

@@ -116,3 +116,7 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.left)
+
+    def where(self, kept: NDArray[np.bool_]) -> Pairs:
+        """Return those pairs that are marked, (n_pairs,) of bool."""
+        return Pairs(self.left[kept], self.right[kept], self.distance[kept])

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dedup.classifier import Classifier
+from dedup.classifier import Classifier, from_json
 from dedup.encoders import Encoder
 from dedup.errors import DedupError
 from dedup.index import check_generation
 from dedup.run_report import RunCounts
-from dedup.settings import Settings
+from dedup.settings import AUTO, Settings
 from dedup.store import Corpus, Store
 
 log = logging.getLogger(__name__)
@@ -21,9 +21,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The result in service: the counts of the run that found it, and the name of its generation."""
+    """The result in service: what the run that found it counted, how it judged, and the name of its generation."""
 
     counts: RunCounts
+    classifier: Classifier
     generation: str
 
 
@@ -32,7 +33,13 @@ def result_digest(corpus: Corpus, classifier: Classifier, settings: Settings) ->
     whole = hashlib.sha256()
     for part in (corpus.ids, corpus.keys, corpus.rank):
         whole.update(np.ascontiguousarray(part).tobytes())
-    asked = (settings.threshold, settings.candidate_floor, settings.cluster_floor, settings.recall_floor)
+    asked = (
+        settings.threshold,
+        settings.candidate_floor,
+        settings.cluster_floor,
+        settings.recall_floor,
+        settings.prior == AUTO,
+    )
     whole.update(f"{classifier.identity} {asked} {settings.index}".encode())
     return whole.hexdigest()
 
@@ -53,4 +60,5 @@ def standing_result(store: Store, settings: Settings, encoder: Encoder, digest: 
     except DedupError as error:
         log.warning("%s; the index is built anew", str(error).split(";")[0])
         return None
-    return Standing(RunCounts(**service.run.counts), service.generation.name)
+    assert service.run.classifier is not None  # a run that has a digest has one
+    return Standing(RunCounts(**service.run.counts), from_json(service.run.classifier), service.generation.name)

@@ -41,7 +41,7 @@ class RunCounts:
     recall: float  # of the index's search
     pair_recall: float  # of the candidate pairs under the cut-off
     pair_recall_pairs: int  # true pairs that it was measured on; 0 where all was compared with all
-    histogram: list[int]  # candidate pairs of different texts by distance, in equal bins from 0 to the cut-off
+    histogram: list[int]  # candidate pairs of different texts by distance, in equal bins from 0 to where candidates end
 
 
 def distance_histogram(pairs: Pairs, classifier: Classifier, settings: Settings) -> list[int]:
@@ -51,7 +51,7 @@ def distance_histogram(pairs: Pairs, classifier: Classifier, settings: Settings)
 
 
 def _edges(classifier: Classifier, settings: Settings) -> Float64:
-    return np.linspace(0.0, max(classifier.max_distance(settings.candidate_floor), 1e-6), _BINS + 1)
+    return np.linspace(0.0, max(classifier.reach(settings.candidate_floor), 1e-6), _BINS + 1)
 
 
 def describe_run(
@@ -85,9 +85,7 @@ def describe_run(
         candidate_floor=settings.candidate_floor,
         cluster_floor=settings.cluster_floor,
         cutoff=classifier.max_distance(settings.threshold),
-        slope=classifier.slope,
-        intercept=classifier.intercept,
-        classifier_fit=classifier.fit,
+        classifier=classifier,
         counts=shown,
         seconds=dict(seconds),
         histogram_edges=_edges(classifier, settings),

@@ -15,6 +15,12 @@ from dedup.errors import SettingsError
 from dedup.questions import DEFAULT_SOURCE, Metric
 
 CONFIG_FILE = "dedup.toml"
+AUTO = "auto"
+"""The prior that is estimated from the candidate pairs of each run."""
+
+FAST_ENCODER = "dedup-static"
+"""The shipped encoder that needs no transformer."""
+
 ENVIRONMENT_PREFIX = "DEDUP_"
 _OTHER_VARIABLES = {"DEDUP_CONFIG", "DEDUP_TEST_DB"}
 
@@ -90,6 +96,17 @@ def _between(low: float, high: float) -> Callable[[Any], float]:
     return parse
 
 
+def _prior(value: Any) -> float | str | None:
+    if value is None:
+        return None
+    if str(value).strip().lower() == AUTO:
+        return AUTO
+    try:
+        return _between(0.0001, 0.9999)(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or auto") from None
+
+
 def _at_least(low: int) -> Callable[[Any], int]:
     def parse(value: Any) -> int:
         expected = f"a whole number of at least {low}"
@@ -123,10 +140,19 @@ class Settings:
         "reject: a row at fault is set aside, counted and kept in a file; stop: it ends the run",
         _one_of(OnError),
     )
-    encoder: str = _setting("all-MiniLM-L6-v2", "the encoder: a sentence-transformers model's name or folder", _text)
+    encoder: str = _setting(
+        "dedup-minilm",
+        "the encoder: dedup-minilm, dedup-static (fast), or a sentence-transformers model's name or folder",
+        _text,
+    )
     metric: Metric = _setting(Metric.EUCLIDEAN, "the distance: manhattan or euclidean", _one_of(Metric))
     threshold: float = _setting(
         0.5, "the match probability from which two questions are duplicates", _between(0.001, 0.999)
+    )
+    prior: float | str | None = _setting(
+        None,
+        "the share of duplicates among candidate pairs, or auto: estimated; by default the classifier's own",
+        _prior,
     )
     candidate_floor: float = _setting(
         0.2, "the match probability from which a pair is a candidate and is recorded", _between(0.001, 0.999)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fakes import HashingEncoder
 
-from dedup.classifier import Classifier, save_classifier
+from dedup.classifier import Classifier, Feature, save_classifier
 from dedup.pipeline import RunResult, run
-from dedup.questions import Metric
+from dedup.questions import NATURAL_PRIOR, Metric
 from dedup.settings import Settings
 
 # In these trigram vectors, texts that differ in a word or two are about .5 (L2) or 3 (L1) apart.
@@ -40,9 +41,33 @@ def read_csv(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def fake_classifier(metric: Metric, encoder: HashingEncoder) -> Classifier:
+def fake_classifier(metric: Metric, encoder: HashingEncoder, features: tuple[Feature, ...] = ()) -> Classifier:
     slope, intercept = COEFFICIENTS[metric]
-    return Classifier(encoder.name, encoder.fingerprint, metric, slope, intercept, {"pairs": "made up"})
+    fit = {"pairs": "made up"}
+    return Classifier(encoder.name, encoder.fingerprint, metric, slope, intercept, features, NATURAL_PRIOR, fit)
+
+
+def made_up_features(metric: Metric) -> tuple[Feature, ...]:
+    """A feature of a question's surroundings, one with a range and one that is 0 or 1, of weights that are felt."""
+    typical = {Metric.EUCLIDEAN: 0.43, Metric.MANHATTAN: 1.7}[metric]  # among `many_questions`
+    return (
+        Feature("crowding", 1.5 / typical, typical, 0.5 * typical, 1.5 * typical),
+        Feature("rare_word_missing", -1.5, 0.6, 0.1, 0.9),
+        Feature("different_numbers", -2.0, 0.0, 0.0, 1.0),
+    )
+
+
+def many_questions(n: int) -> list[tuple[str, str, int]]:
+    """Return n questions of few words, many of which are alike: enough for surroundings from 1,229 on."""
+    random = np.random.default_rng(17)
+    verbs, things = ("boil", "paint", "sell", "draw", "hide"), ("egg", "house", "horse", "kettle", "guitar", "lamp")
+    asked = ("how do i", "what is the best way to", "why should i not", "can one")
+    found = dict[str, None]()
+    while len(found) < n:
+        number = int(random.integers(2, 40))
+        words = [str(random.choice(some)) for some in (asked, verbs, things, verbs, things)]
+        found[f"{words[0]} {words[1]} {number} {words[2]}s and {words[3]} a {words[4]}?"] = None
+    return [(str(at), text, at % 50) for at, text in enumerate(found)]
 
 
 @pytest.fixture
@@ -54,7 +79,7 @@ def trigrams(monkeypatch: pytest.MonkeyPatch) -> HashingEncoder:
         encoder.metric = metric
         return encoder
 
-    for room in ("pipeline", "queries", "calibration"):
+    for room in ("installed", "calibration", "judging"):
         monkeypatch.setattr(f"dedup.{room}.load_encoder", load)
     return encoder
 

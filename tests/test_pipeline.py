@@ -9,19 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpora import KITCHEN, fake_classifier, read_csv, write_csv
+from corpora import KITCHEN, fake_classifier, made_up_features, many_questions, read_csv, write_csv
 from fakes import HashingEncoder
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import cdist, pdist
 
 from dedup.classifier import save_classifier
 from dedup.errors import DedupError, DumpError, RowError, StoreError
 from dedup.export import export_clusters, export_pairs
+from dedup.features import background_of, describe_questions, pair_features
+from dedup.features.surroundings import FEWEST
 from dedup.in_service import settings_in_service
 from dedup.pipeline import RunResult, find_duplicates, run
 from dedup.questions import Metric
-from dedup.settings import SETTING_NAMES, IndexKind, OnError, Resolved, Settings
+from dedup.settings import AUTO, SETTING_NAMES, IndexKind, OnError, Resolved, Settings
 from dedup.store import RunState, Store
-from dedup.text import normalise
+from dedup.text import key_array, normalise, text_key
 
 RunCsv = Callable[..., RunResult]
 
@@ -55,6 +57,82 @@ def test_pairs_and_probabilities_are_those_of_brute_force(
     }
     assert found == pytest.approx(expected, abs=1e-5)
     assert len(found) == len(different) > 0
+
+
+FEW = {"candidate_floor": 0.7, "threshold": 0.8}  # of many questions that are alike, so that pairs stay thousands
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_with_features_too_pairs_and_probabilities_are_those_of_brute_force(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder, tmp_path: Path, metric: Metric
+) -> None:
+    rows = many_questions(FEWEST + 21)
+    classifier = fake_classifier(metric, trigrams, made_up_features(metric))
+    save_classifier(classifier, settings.indexes)
+    result = run_csv(rows, metric=metric, **FEW)
+
+    texts = sorted((normalise(text) for _, text, _ in rows), key=text_key)
+    keys, vectors = key_array(text_key(text) for text in texts), trigrams.encode(texts)
+    names = classifier.feature_names
+    described = describe_questions(names, background_of(keys, vectors, texts), keys, vectors, texts, metric)
+    left, right = np.triu_indices(len(texts), 1)
+    near = pdist(vectors.astype(float), "cityblock" if metric is Metric.MANHATTAN else "euclidean")
+    probability = classifier.probability(near, pair_features(names, described, left, described, right))
+    candidate = np.flatnonzero(probability >= FEW["candidate_floor"])
+    expected = {frozenset((texts[left[at]], texts[right[at]])): float(probability[at]) for at in candidate}
+    pairs, _ = exported(replace(settings, **FEW), tmp_path)
+    found = {
+        frozenset((normalise(pair["left"]), normalise(pair["right"]))): float(pair["probability"]) for pair in pairs
+    }
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert (near[candidate] > classifier.max_distance(FEW["candidate_floor"])).any()  # lifted by their features
+    with Store.open(settings.db) as store:
+        run = store.in_service()
+    assert run is not None
+    assert sum(run.run.counts["histogram"]) == len(expected) == result.summary.candidate_pairs
+    assert "Feature: rare_word_missing" in result.report.read_text("utf-8")
+
+
+def test_a_prior_changes_the_probabilities_and_not_the_distances(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder, tmp_path: Path
+) -> None:
+    run_csv(KITCHEN, candidate_floor=0.01, cluster_floor=0.01)
+    before, _ = exported(replace(settings, candidate_floor=0.01), tmp_path)
+    assert not run_csv(KITCHEN, candidate_floor=0.01, cluster_floor=0.01, prior=0.1).reused
+    after, _ = exported(replace(settings, candidate_floor=0.01), tmp_path)
+    moved = fake_classifier(Metric.EUCLIDEAN, trigrams).at_prior(0.1)
+    for pair in after:
+        expected = 1.0 if float(pair["distance"]) == 0 else float(moved.probability(float(pair["distance"])))
+        assert float(pair["probability"]) == pytest.approx(expected, abs=1e-6)
+    distances = {(pair["left_id"], pair["right_id"]): pair["distance"] for pair in before}
+    assert {(pair["left_id"], pair["right_id"]): pair["distance"] for pair in after}.items() <= distances.items()
+    with Store.open(settings.db) as store:
+        assert settings_in_service(store, Resolved(settings, dict.fromkeys(SETTING_NAMES, "default"))).prior == 0.1
+
+
+def test_an_estimated_prior_is_recorded_and_taken_up_by_readers_and_later_runs(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder
+) -> None:
+    classifier = fake_classifier(Metric.EUCLIDEAN, trigrams)
+    spread = {"duplicates": list(np.linspace(0, 0.9, 101)), "others": list(np.linspace(0.3, 1.4, 101))}
+    save_classifier(replace(classifier, fit={"distances": spread}), settings.indexes)
+    rows = many_questions(300)
+    first = run_csv(rows, prior=AUTO)
+    with Store.open(settings.db) as store:
+        read = settings_in_service(store, Resolved(settings, dict.fromkeys(SETTING_NAMES, "default")))
+    assert isinstance(read.prior, float)
+    assert 0 < read.prior < classifier.prior  # most of these near pairs are far for duplicates
+    again = run_csv(rows, prior=AUTO)
+    assert again.reused
+    assert again.summary.duplicate_pairs == first.summary.duplicate_pairs
+    plain = run_csv(rows)
+    assert not plain.reused
+    assert plain.summary.candidate_pairs > first.summary.candidate_pairs
+
+
+def test_a_prior_is_estimated_of_few_pairs_and_of_none(run_csv: RunCsv, settings: Settings) -> None:
+    assert run_csv(KITCHEN, prior=AUTO).summary.exact_duplicates == 2
+    assert run_csv([("1", "Who?", 1)], prior=AUTO, db=settings.db + "-2").summary.candidate_pairs == 0
 
 
 def test_exact_copies_are_pairs_at_distance_zero_and_members_of_one_cluster(

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import isnan
+from pathlib import Path
 
+import numpy as np
 import pytest
-from corpora import KITCHEN, fake_classifier
+from corpora import KITCHEN, fake_classifier, made_up_features, many_questions, read_csv
 from fakes import HashingEncoder
 
+from dedup.classifier import Feature, save_classifier
 from dedup.distance import distance
 from dedup.errors import GenerationMismatch, NoGeneration
+from dedup.export import export_pairs
+from dedup.features.surroundings import FEWEST
 from dedup.pipeline import RunResult
 from dedup.queries import Searcher, _strongest_path, explain
 from dedup.questions import Metric
@@ -37,6 +43,79 @@ def test_matches_are_the_nearest_texts_with_their_true_distances(
     probability = fake_classifier(metric, trigrams).probability([d for d, _ in expected])
     assert [match.probability for match in answer.matches] == pytest.approx(list(probability), abs=1e-5)
     assert [match.duplicate for match in answer.matches] == [bool(p >= 0.5) for p in probability]
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_with_features_too_a_query_says_of_a_recorded_pair_what_the_run_recorded(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder, tmp_path: Path, metric: Metric
+) -> None:
+    classifier = fake_classifier(metric, trigrams, made_up_features(metric))
+    save_classifier(classifier, settings.indexes)
+    few = replace(settings, metric=metric, candidate_floor=0.7, threshold=0.8)
+    run_csv(many_questions(FEWEST + 21), metric=metric, candidate_floor=0.7, threshold=0.8)
+    with Store.open(settings.db) as store:
+        export_pairs(store, tmp_path / "pairs.csv", 0.7)
+        pairs = read_csv(tmp_path / "pairs.csv")
+        recorded = {(pair["left"], pair["right"]): float(pair["probability"]) for pair in pairs}
+        recorded |= {(right, left): probability for (left, right), probability in recorded.items()}
+        asked = [pair["left"] for pair in pairs[:: len(pairs) // 12]]
+        answers = Searcher.load(store, few).query_many(asked, 30, 0.8)
+        told = [explain(store, few, pair["left_id"], pair["right_id"], None) for pair in pairs[:: len(pairs) // 5]]
+    checked = 0
+    for answer in answers:
+        for match in answer.matches[1:]:
+            probability = recorded.get((answer.query, match.question.text))
+            if probability is None:
+                assert match.probability < 0.7
+            else:
+                assert match.probability == pytest.approx(probability, abs=1e-9)
+                assert match.duplicate == (match.probability >= 0.8)
+                checked += 1
+    assert checked > 20
+    for explanation, pair in zip(told, pairs[:: len(pairs) // 5], strict=True):
+        assert explanation.probability == pytest.approx(float(pair["probability"]), abs=1e-9)
+        assert set(explanation.features) == set(classifier.feature_names)
+        near = explanation.manhattan if metric is Metric.MANHATTAN else explanation.euclidean
+        odds = -classifier.slope * near - classifier.intercept
+        odds += sum(float(feature.log_odds(explanation.features[feature.name])) for feature in classifier.features)
+        assert explanation.probability == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-6)
+
+
+def test_a_pair_is_explained_before_the_first_run_without_its_surroundings(
+    settings: Settings, trigrams: HashingEncoder
+) -> None:
+    features = (*made_up_features(Metric.EUCLIDEAN), Feature("swapped", -1.0, 0.0, 0.0, 1.0))
+    save_classifier(fake_classifier(Metric.EUCLIDEAN, trigrams, features), settings.indexes)
+    with Store.open(settings.db) as store:
+        told = explain(store, settings, "Can 3 cats eat rice?", "Can rice eat 4 cats?", None)
+    assert isnan(told.features["crowding"])
+    assert told.features["different_numbers"] == 1.0
+    assert 0 < told.probability < 1
+
+
+def test_a_neighbour_whose_text_has_changed_since_is_left_out(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder
+) -> None:
+    save_classifier(fake_classifier(Metric.EUCLIDEAN, trigrams, made_up_features(Metric.EUCLIDEAN)), settings.indexes)
+    run_csv(KITCHEN)
+    trigrams.fails_after = 0
+    with pytest.raises(InterruptedError):
+        run_csv([("6", "Why is the sky blue at noon?", 1)])  # recorded, and in no generation yet
+    trigrams.fails_after = None
+    with Store.open(settings.db) as store:
+        answer = Searcher.load(store, settings).query("Can cats eat rice?", 50, 0.5)
+    assert len(answer.matches) == len({normalise(text) for _, text, _ in KITCHEN}) - 1
+    assert "6" not in {match.question.id for match in answer.matches}
+
+
+def test_a_corpus_of_one_question_can_be_asked_for_it(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder
+) -> None:
+    save_classifier(fake_classifier(Metric.EUCLIDEAN, trigrams, made_up_features(Metric.EUCLIDEAN)), settings.indexes)
+    run_csv([("7", "Who?", 1)])
+    with Store.open(settings.db) as store:
+        (match,) = Searcher.load(store, settings).query("who", 5, 0.5).matches
+    assert (match.question.id, match.probability) == ("7", 1.0)
 
 
 def test_a_recorded_text_is_found_at_distance_zero_as_its_best_ranked_copy(run_csv: RunCsv, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from dedup.cli.output import print_json, printable
 from dedup.settings import Resolved
 
 if TYPE_CHECKING:
+    from dedup.classifier import Feature
     from dedup.queries import Explanation
     from dedup.store import QuestionRecord
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("left", metavar="ID_OR_TEXT")
 @click.argument("right", metavar="ID_OR_TEXT")
 @click.option("--source", help="The source the ids belong to. [any]")
-@setting_options("db", "indexes", "encoder", "metric", "threshold")
+@setting_options("db", "indexes", "encoder", "metric", "threshold", "prior")
 @json_option
 def explain(left: str, right: str, source: str | None, resolved: Resolved, as_json: bool) -> None:
     """Show how far two questions are apart, how probably they are duplicates, and what joins them.
@@ -54,6 +56,8 @@ def _as_json(explanation: Explanation) -> dict[str, Any]:
             "encoder": classifier.encoder,
             "slope": classifier.slope,
             "intercept": classifier.intercept,
+            "prior": classifier.prior,
+            "features": [_feature(feature, explanation) for feature in classifier.features],
             "fit": dict(classifier.fit),
         },
         "chain": [
@@ -67,6 +71,17 @@ def _as_json(explanation: Explanation) -> dict[str, Any]:
             }
             for link in explanation.chain
         ],
+    }
+
+
+def _feature(feature: Feature, explanation: Explanation) -> dict[str, Any]:
+    """Return what a feature of the pair adds to the log-odds; a value that is not known is null and adds nothing."""
+    value = explanation.features[feature.name]
+    return {
+        "name": feature.name,
+        "value": None if isnan(value) else value,
+        "typical": feature.typical,
+        "log_odds": float(feature.log_odds(value)),
     }
 
 
@@ -94,6 +109,11 @@ def _print(explanation: Explanation) -> None:
         f"  classifier {classifier.identity}: 1 / (1 + exp({classifier.slope:.4f} * {classifier.metric} distance "
         f"+ {classifier.intercept:.4f})), fitted on {classifier.fit.get('pairs')}"
     )
+    if not explanation.same_text:
+        for feature in classifier.features:
+            value = explanation.features[feature.name]
+            shown = "not known" if isnan(value) else f"{value:.3f}, typically {feature.typical:.3f}"
+            click.echo(f"  {feature.name.replace('_', ' ')} {shown}: {feature.log_odds(value):+.2f} to the log-odds")
     if explanation.chain:
         click.echo("Joined in one cluster by:")
         for link in explanation.chain:

@@ -13,6 +13,7 @@ import click
 from dedup import __version__
 from dedup.cli.calibrate import calibrate
 from dedup.cli.clusters import clusters
+from dedup.cli.compare import compare
 from dedup.cli.config import config
 from dedup.cli.db import db
 from dedup.cli.evaluate import evaluate
@@ -21,6 +22,7 @@ from dedup.cli.export import export
 from dedup.cli.query import query
 from dedup.cli.run import run
 from dedup.cli.status import status
+from dedup.cli.train import train
 from dedup.errors import DedupError
 
 EXIT_ERROR = 1
@@ -49,7 +51,7 @@ def cli(context: click.Context, config: Path | None, quiet: bool) -> None:
     logging.getLogger("dedup").setLevel(logging.WARNING if quiet else logging.INFO)
 
 
-for command in (run, query, clusters, explain, export, status, calibrate, evaluate, config, db):
+for command in (run, query, clusters, explain, export, status, train, calibrate, evaluate, compare, config, db):
     cli.add_command(command)
 
 

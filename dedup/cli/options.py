@@ -12,7 +12,7 @@ import click
 from dedup.dumps import FORMAT_NAMES
 from dedup.errors import SettingsError
 from dedup.questions import NATURAL_PRIOR
-from dedup.settings import ABOUT, Settings, load
+from dedup.settings import ABOUT, FAST_ENCODER, Resolved, Settings, load
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,14 +27,67 @@ prior_option = click.option(
 )
 
 
+def threshold_options(command: Command) -> Command:
+    """Give a command that has the setting ``threshold`` two other ways to say it.
+
+    It receives ``at_threshold``, to be applied to the settings that it works with in the end: the threshold depends on
+    their encoder and metric.
+    """
+
+    @click.pass_context
+    @functools.wraps(command)
+    def with_threshold(
+        context: click.Context,
+        /,
+        *args: Any,
+        precision: float | None,
+        cost_ratio: float | None,
+        resolved: Resolved,
+        **given: Any,
+    ) -> Any:
+        by_flag = resolved.origin["threshold"].startswith("--")
+        if sum((precision is not None, cost_ratio is not None, by_flag)) > 1:
+            raise click.UsageError("give one of --threshold, --precision and --cost-ratio", context)
+
+        def at_threshold(settings: Settings) -> Settings:
+            from dedup.installed import with_cost_ratio, with_precision
+
+            if precision is not None:
+                return with_precision(settings, precision)
+            return settings if cost_ratio is None else with_cost_ratio(settings, cost_ratio)
+
+        return command(*args, resolved=resolved, at_threshold=at_threshold, **given)
+
+    decorated: Any = click.option(
+        "--precision",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        metavar="P",
+        help="The threshold from which pairs like the calibrated ones have this precision.",
+    )(with_threshold)
+    decorated = click.option(
+        "--cost-ratio",
+        type=click.FloatRange(0, min_open=True),
+        metavar="R",
+        help="The threshold that costs least where a wrong duplicate costs R missed ones.",
+    )(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
 def setting_options(*names: str) -> Callable[[Command], Command]:
-    """Give a command the options of some settings; it receives all settings, resolved, as ``resolved``."""
+    """Give a command the options of some settings; it receives all settings, resolved, as ``resolved``.
+
+    With the setting ``encoder`` comes the flag ``--fast``, which is short for the static one.
+    """
 
     def decorate(command: Command) -> Command:
         @click.pass_context
         @functools.wraps(command)
         def with_settings(context: click.Context, /, *args: Any, **given: Any) -> Any:
             flags = {name: given.pop(name) for name in names}
+            if given.pop("fast", False):
+                if flags["encoder"] is not None:
+                    raise click.UsageError("--fast chooses an encoder; leave --encoder out", context)
+                flags["encoder"] = FAST_ENCODER
             try:
                 resolved = load(flags, config=context.obj)
             except SettingsError as error:
@@ -44,6 +97,8 @@ def setting_options(*names: str) -> Callable[[Command], Command]:
             return command(*args, resolved=resolved, **given)
 
         decorated: Any = with_settings
+        if "encoder" in names:
+            decorated = click.option("--fast", is_flag=True, help=f"Short for --encoder {FAST_ENCODER}.")(decorated)
         for name in reversed(names):
             decorated = _option(name)(decorated)
         return decorated  # type: ignore[no-any-return]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dedup.cli.options import json_option, setting_options
+from dedup.cli.options import json_option, setting_options, threshold_options
 from dedup.cli.output import print_json, print_table, printable, table
-from dedup.settings import Resolved
+from dedup.settings import Resolved, Settings
 
 if TYPE_CHECKING:
     from dedup.queries import Answer
@@ -18,15 +19,16 @@ if TYPE_CHECKING:
 @click.argument("text")
 @click.option("-k", "k", type=click.IntRange(1, 10_000), default=5, show_default=True, help="How many questions.")
 @setting_options("db", "indexes", "encoder", "metric", "threshold")
+@threshold_options
 @json_option
-def query(text: str, k: int, resolved: Resolved, as_json: bool) -> None:
+def query(text: str, k: int, resolved: Resolved, at_threshold: Callable[[Settings], Settings], as_json: bool) -> None:
     """Find the recorded questions nearest to TEXT, and whether it has been asked before."""
     from dedup.in_service import settings_in_service
     from dedup.queries import Searcher
     from dedup.store import Store
 
     with Store.open(resolved.settings.db, create=False) as store:
-        settings = settings_in_service(store, resolved)
+        settings = at_threshold(settings_in_service(store, resolved))
         answer = Searcher.load(store, settings).query(text, k, settings.threshold)
         several = len(store.sources()) > 1
     if as_json:

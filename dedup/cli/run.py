@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from dedup.cli.options import json_option, setting_options
+from dedup.cli.options import json_option, setting_options, threshold_options
 from dedup.cli.output import print_json
 from dedup.cli.progress import shown_progress
-from dedup.settings import Resolved
+from dedup.settings import Resolved, Settings
 
 if TYPE_CHECKING:
     from dedup.pipeline import RunResult
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     "encoder",
     "metric",
     "threshold",
+    "prior",
     "candidate_floor",
     "cluster_floor",
     "index",
@@ -38,8 +40,11 @@ if TYPE_CHECKING:
     "batch_size",
     "max_bytes",
 )
+@threshold_options
 @json_option
-def run(dumps: tuple[str, ...], resolved: Resolved, as_json: bool) -> None:
+def run(
+    dumps: tuple[str, ...], resolved: Resolved, at_threshold: Callable[[Settings], Settings], as_json: bool
+) -> None:
     """Find the duplicates among the questions of some dumps and those recorded before.
 
     DUMP is a CSV, TSV, JSONL or Parquet file, a Stack Exchange Posts.xml, or a file of labelled pairs, plain or
@@ -47,7 +52,7 @@ def run(dumps: tuple[str, ...], resolved: Resolved, as_json: bool) -> None:
     """
     from dedup.pipeline import run as run_pipeline
 
-    result = run_pipeline(dumps, resolved.settings, progress=shown_progress())
+    result = run_pipeline(dumps, at_threshold(resolved.settings), progress=shown_progress())
     if as_json:
         print_json(asdict(result.summary))
     else:

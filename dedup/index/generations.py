@@ -21,11 +21,11 @@ from dedup.artifacts import MANIFEST, read_manifest, writing
 from dedup.errors import ArtifactDamaged, GenerationMismatch, NoGeneration
 from dedup.index.faiss_index import FaissIndex
 from dedup.index.protocol import Index
-from dedup.questions import Keys, Metric
+from dedup.questions import Float32, Keys, Metric
 from dedup.text import NORMALISER_VERSION
 
-FORMAT = 1
-_INDEX, _KEYS = "index.faiss", "keys.npy"
+FORMAT = 2
+_INDEX, _KEYS, _REFERENCE = "index.faiss", "keys.npy", "reference.npy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Generation:
     name: str
     index: Index
     keys: Keys  # (n,) S16, ascending; keys[row] is the text that row of the index stands for
+    reference: Float32  # (m, dimension) the vectors of its first m rows, a sample of the corpus
     manifest: Mapping[str, Any]
 
 
@@ -44,7 +45,15 @@ def new_generation_name(now: datetime) -> str:
 
 
 def save_generation(
-    folder: Path, name: str, index: FaissIndex, keys: Keys, *, fingerprint: str, encoder: str, pair_recall: float
+    folder: Path,
+    name: str,
+    index: FaissIndex,
+    keys: Keys,
+    reference: Float32,
+    *,
+    fingerprint: str,
+    encoder: str,
+    pair_recall: float,
 ) -> Generation:
     """Write a generation beside the others in ``folder``, complete or not at all."""
     facts = {
@@ -65,7 +74,8 @@ def save_generation(
     with writing(folder / name, facts) as beside:
         index.save(beside / _INDEX)
         np.save(beside / _KEYS, keys)
-    return Generation(name, index, keys, facts)
+        np.save(beside / _REFERENCE, reference)
+    return Generation(name, index, keys, reference, facts)
 
 
 def check_generation(folder: Path, name: str, *, fingerprint: str, encoder: str, metric: Metric) -> Mapping[str, Any]:
@@ -99,7 +109,15 @@ def load_generation(folder: Path, name: str, *, fingerprint: str, encoder: str, 
     index = FaissIndex.load(path / _INDEX, metric, float(manifest["recall"]))
     if len(keys) != len(index):
         raise ArtifactDamaged(f"{path} has {len(keys)} keys for {len(index)} vectors; run `dedup run` to rebuild it")
-    return Generation(name, index, keys, manifest)
+    return Generation(name, index, keys, np.load(path / _REFERENCE, allow_pickle=False), manifest)
+
+
+def load_reference(folder: Path, name: str, *, fingerprint: str, encoder: str, metric: Metric) -> tuple[Keys, Float32]:
+    """Read a generation's sample of its corpus alone, keys and vectors; refused as `check_generation` does."""
+    check_generation(folder, name, fingerprint=fingerprint, encoder=encoder, metric=metric)
+    vectors = np.load(folder / name / _REFERENCE, allow_pickle=False)
+    keys = np.load(folder / name / _KEYS, mmap_mode="r", allow_pickle=False)
+    return np.array(keys[: len(vectors)]), vectors
 
 
 def remove_generations(folder: Path, names: Sequence[str]) -> None:
@@ -119,7 +137,7 @@ def _refuse_others(name: str, manifest: Mapping[str, Any], fingerprint: str, enc
                 f"generation {name} has the {what} {found}, asked for was {expected}; "
                 "run `dedup run` to build one that has it, or ask for what is there"
             )
-    if not {_INDEX, _KEYS} <= manifest["files"].keys() or not isinstance(manifest.get("recall"), float):
+    if not {_INDEX, _KEYS, _REFERENCE} <= manifest["files"].keys() or not isinstance(manifest.get("recall"), float):
         raise ArtifactDamaged(f"the manifest of generation {name} lacks a file or its recall; run `dedup run` again")
     if manifest.get("fingerprint") != fingerprint:
         raise GenerationMismatch(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from dedup.questions import Float32, Metric, Neighbours
+from dedup.questions import Float32, Int64, Metric, Neighbours
 from dedup.settings import IndexKind
 
 
@@ -28,3 +28,6 @@ class Index(Protocol):
 
     def search(self, queries: Float32, k: int) -> Neighbours:
         """Return the k nearest vectors of each query, (n_queries, dimension) float32."""
+
+    def vectors(self, rows: Int64) -> Float32:
+        """Return the stored vectors of ``rows``, (len(rows), dimension) float32."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from dedup.classifier import Classifier
 from dedup.questions import Float64, Int64, Metric
 
 
@@ -44,8 +45,7 @@ class RunReport:
     ``started`` is aware. ``database`` is shown as it is given: its address without a password. ``index_kind`` is the
     kind that was built, ``recall`` that of its search and ``pair_recall`` that of the candidate pairs, both in [0, 1].
     ``cutoff`` is the distance at which a pair has the match probability ``threshold``; negative where not even equal
-    vectors have it. ``slope`` and ``intercept`` are the classifier's (see `dedup.classifier.Classifier`),
-    ``classifier_fit`` says how they were found.
+    vectors have it.
 
     ``counts`` has: ``read`` and ``rejected`` (rows of this run's dumps), ``questions`` (all that are recorded),
     ``texts`` (distinct text keys), ``exact_duplicates`` (questions whose text key an earlier one has), ``encoded``
@@ -71,9 +71,7 @@ class RunReport:
     candidate_floor: float
     cluster_floor: float
     cutoff: float
-    slope: float
-    intercept: float
-    classifier_fit: Mapping[str, object]
+    classifier: Classifier
     counts: Mapping[str, int]
     seconds: Mapping[str, float]  # stage -> wall-clock seconds
     histogram_edges: Float64  # (bins + 1,) distances in ``metric``, ascending

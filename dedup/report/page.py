@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dedup.artifacts import replacing
-from dedup.classifier import Classifier
 from dedup.report import figures
 from dedup.report.charts import draw_histogram
 from dedup.report.contents import RunReport
@@ -30,19 +29,11 @@ def render_report(report: RunReport) -> str:
 
     A function of ``report`` alone. Question texts are shown exactly as they are, and never read as HTML.
     """
-    classifier = Classifier(
-        report.encoder,
-        report.fingerprint,
-        report.metric,
-        report.slope,
-        report.intercept,
-        report.classifier_fit,
-    )
     page = _templates().get_template("page.html.j2")
     rendered = page.render(
         report=report,
         sections=SECTIONS,
-        histogram=draw_histogram(report.histogram_edges, report.histogram_counts, report.cutoff, classifier),
+        histogram=draw_histogram(report.histogram_edges, report.histogram_counts, report.cutoff, report.classifier),
     )
     return _UNPRINTABLE.sub("\ufffd", rendered)
 

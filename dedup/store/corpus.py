@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,16 +76,27 @@ class CorpusReads:
         StoreError
             Where a key belongs to no recorded question.
         """
-        statement = select(QuestionRow.text_key, QuestionRow.text)
         for chunk in batched(key_bytes(np.unique(keys)), _TEXTS):
-            found: dict[bytes, str] = {}
-            with self._database.reading() as connection:
-                for key, text in rows_among(connection, statement, QuestionRow.text_key, chunk):
-                    if key not in found:
-                        found[key] = normalise(text)
+            found = self._texts_of(chunk)
             if len(found) < len(chunk):
                 raise StoreError(
                     f"{len(chunk) - len(found)} of {len(chunk)} text keys have no recorded question any more: the "
                     "database changed meanwhile; run it again"
                 )
             yield list(chunk), [found[key] for key in chunk]
+
+    def known_texts(self, keys: Keys) -> dict[bytes, str]:
+        """Return the normalised texts of those of ``keys`` that belong to a recorded question, by key."""
+        found: dict[bytes, str] = {}
+        for chunk in batched(key_bytes(np.unique(keys)), _TEXTS):
+            found |= self._texts_of(chunk)
+        return found
+
+    def _texts_of(self, keys: Sequence[bytes]) -> dict[bytes, str]:
+        statement = select(QuestionRow.text_key, QuestionRow.text)
+        found: dict[bytes, str] = {}
+        with self._database.reading() as connection:
+            for key, text in rows_among(connection, statement, QuestionRow.text_key, keys):
+                if key not in found:
+                    found[key] = normalise(text)
+        return found

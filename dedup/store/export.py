@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import aliased
 
+from dedup.questions import Label
 from dedup.store.browse import natural_order
 from dedup.store.database import Database
-from dedup.store.models import ClusterRow, MemberRow, PairRow, QuestionRow
+from dedup.store.models import ClusterRow, LabelRow, MemberRow, PairRow, QuestionRow
 
 _FETCHED = 5_000
 
@@ -99,6 +100,19 @@ class Export:
         )
         for row in self._stream(statement):
             yield ExportedQuestion(*row)
+
+    def iter_labels(self) -> Iterator[Label]:
+        """Yield every recorded label, of all origins, by source, own ids and origin."""
+        statement = select(
+            LabelRow.left_external_id,
+            LabelRow.right_external_id,
+            LabelRow.duplicate,
+            LabelRow.source,
+            LabelRow.left_text,
+            LabelRow.right_text,
+        ).order_by(LabelRow.source, LabelRow.left_external_id, LabelRow.right_external_id, LabelRow.origin)
+        for row in self._stream(statement):
+            yield Label(*row)
 
     def _stream(self, statement: Select[*tuple[Any, ...]]) -> Iterator[Any]:
         # The result is closed too where the reader stops early: PostgreSQL holds a cursor for it.

@@ -2,60 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from corpora import KITCHEN, read_csv, write_csv
+from command_line import Dedup
+from corpora import KITCHEN, fake_classifier, made_up_features, read_csv, write_csv
 from fakes import HashingEncoder
+from labels import write_pairs
 
-from dedup.classifier import load_classifier
-from dedup.cli import main
+from dedup.classifier import load_classifier, save_classifier
 from dedup.questions import Metric
-from dedup.settings import Settings
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> object:
-        return json.loads(self.out)
-
-
-Dedup = Callable[..., Ended]
-
-
-@pytest.fixture
-def dedup(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Dedup:
-    """Run a command in an empty folder, with the database and the indexes set through the environment."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("DEDUP_DB", settings.db)
-    monkeypatch.setenv("DEDUP_INDEXES", str(settings.indexes))
-
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["dedup", *arguments])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        said = capsys.readouterr()
-        return Ended(code, said.out, said.err)
-
-    return run
+from dedup.settings import FAST_ENCODER, Settings
 
 
 @pytest.fixture
@@ -204,20 +162,110 @@ def test_config_show_says_where_each_value_comes_from(dedup: Dedup, monkeypatch:
 def test_calibrate_writes_a_classifier_that_later_runs_use(
     dedup: Dedup, settings: Settings, trigrams: HashingEncoder, tmp_path: Path
 ) -> None:
-    header = ("qid1", "qid2", "question1", "question2", "is_duplicate")
-    alike = [(f"a{n}", f"b{n}", f"how to boil {n} eggs", f"how do I boil {n} eggs", 1) for n in range(20)]
-    unlike = [(f"c{n}", f"d{n}", f"how to boil {n} eggs", f"where do {n} cats live", 0) for n in range(20)]
-    pairs = write_csv(tmp_path / "pairs.csv", [*alike, *unlike], header)
+    pairs = write_pairs(tmp_path / "pairs.csv")
     ended = dedup("-q", "calibrate", pairs, "--prior", "0.5", "--json")
     assert isinstance(ended.json, dict)
     found = load_classifier(settings.indexes, trigrams.name, trigrams.fingerprint, Metric.EUCLIDEAN)
-    assert ended.json["slope"] == found.slope
+    assert list(ended.json) == [
+        *("format", "encoder", "fingerprint", "metric", "slope", "intercept", "features", "prior", "fit"),
+        *("identity", "file"),
+    ]
+    assert (ended.json["slope"], ended.json["identity"]) == (found.slope, found.identity)
     dedup("run", write_csv(tmp_path / "kitchen.csv", KITCHEN))
     told = dedup("explain", "1", "3", "--json").json
     assert isinstance(told, dict)
     assert told["classifier"]["slope"] == found.slope
-    assert found.fit["labelled"] == 40
-    assert found.fit["prior"] == 0.5
+    assert told["classifier"]["identity"] == found.identity
+    assert (found.fit["labelled"], found.prior) == (40, 0.5)
+    assert "fitted on 40 pairs at a prior of 0.5" in dedup("calibrate", pairs, "--prior", "0.5", "--anew").out
+
+
+def test_calibrate_adapts_the_shipped_classifier_unless_told_to_forget_it(
+    dedup: Dedup, settings: Settings, trigrams: HashingEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = fake_classifier(Metric.EUCLIDEAN, trigrams, made_up_features(Metric.EUCLIDEAN))
+    monkeypatch.setattr("dedup.calibration.shipped_classifier", lambda fingerprint, metric: shipped)
+    pairs = write_pairs(tmp_path / "pairs.csv")
+    ended = dedup("calibrate", pairs, "--prior", "0.369")
+    assert "adapted to 40 pairs at a prior of 0.369" in ended.out
+    assert "to the log-odds for each unit of rare word missing above 0.600" in ended.out
+    adapted = load_classifier(settings.indexes, trigrams.name, trigrams.fingerprint, Metric.EUCLIDEAN)
+    assert adapted.fit["adapted_from"] == shipped.identity
+    assert adapted.feature_names == shipped.feature_names
+    assert "adapted" not in dedup("calibrate", pairs, "--anew").out
+    anew = load_classifier(settings.indexes, trigrams.name, trigrams.fingerprint, Metric.EUCLIDEAN)
+    assert anew.feature_names == ()
+
+
+def test_explain_tells_what_each_feature_adds_and_what_is_not_known(
+    dedup: Dedup, settings: Settings, trigrams: HashingEncoder, kitchen: str
+) -> None:
+    classifier = fake_classifier(Metric.EUCLIDEAN, trigrams, made_up_features(Metric.EUCLIDEAN))
+    save_classifier(classifier, settings.indexes)
+    told = dedup("explain", "Can 3 cats eat rice?", "Can 4 cats eat rice?", "--json").json
+    crowding, missing, numbers = told["classifier"]["features"]
+    assert crowding == {"name": "crowding", "value": None, "typical": 0.43, "log_odds": 0.0}  # of five questions
+    assert numbers == {"name": "different_numbers", "value": 1.0, "typical": 0.0, "log_odds": -2.0}
+    assert 0 < missing["value"] <= 1
+    text = dedup("explain", "Can 3 cats eat rice?", "Can 4 cats eat rice?").out
+    assert "crowding not known: +0.00 to the log-odds" in text
+    assert "different numbers 1.000, typically 0.000: -2.00 to the log-odds" in text
+
+
+def test_fast_is_short_for_the_static_encoder(dedup: Dedup) -> None:
+    shown = dedup("config", "show", "--fast", "--json").json
+    assert shown["encoder"] == {"value": FAST_ENCODER, "origin": "--encoder"}
+    refused = dedup("config", "show", "--fast", "--encoder", "other")
+    assert (refused.code, "--fast chooses an encoder; leave --encoder out" in refused.err) == (2, True)
+
+
+def with_thresholds(settings: Settings, encoder: HashingEncoder, metric: Metric, threshold: float) -> None:
+    classifier = fake_classifier(metric, encoder)
+    at = {"wanted": 0.9, "threshold": threshold, "precision": 0.9, "low": 0.8, "high": 0.95, "recall": 0.5}
+    save_classifier(replace(classifier, fit={**classifier.fit, "precision": [at]}), settings.indexes)
+
+
+def test_a_wanted_precision_or_a_cost_is_a_threshold(
+    dedup: Dedup, settings: Settings, trigrams: HashingEncoder, tmp_path: Path
+) -> None:
+    with_thresholds(settings, trigrams, Metric.EUCLIDEAN, 0.88)
+    dump = write_csv(tmp_path / "kitchen.csv", KITCHEN)
+    by_threshold = dedup("run", dump, "--threshold", "0.88", "--json").json
+    by_precision = dedup("run", dump, "--precision", "0.85", "--json").json
+    assert by_precision["duplicate_pairs"] == by_threshold["duplicate_pairs"]
+    assert by_precision["generation"] == by_threshold["generation"]  # nothing had changed
+    told = dedup("explain", "1", "3", "--json").json
+    assert told["threshold"] == 0.88
+    dedup("run", dump, "--cost-ratio", "3")
+    assert dedup("explain", "1", "3", "--json").json["threshold"] == 0.75
+    dedup("run", dump, "--cost-ratio", "0.05")  # a low threshold pulls the floors down
+    assert dedup("explain", "1", "3", "--json").json["threshold"] == pytest.approx(0.05 / 1.05)
+
+
+def test_a_precision_of_a_query_is_that_of_the_classifier_in_service(
+    dedup: Dedup, settings: Settings, trigrams: HashingEncoder, tmp_path: Path
+) -> None:
+    with_thresholds(settings, trigrams, Metric.EUCLIDEAN, 0.999)
+    with_thresholds(settings, trigrams, Metric.MANHATTAN, 0.01)
+    dedup("run", write_csv(tmp_path / "kitchen.csv", KITCHEN), "--metric", "manhattan")
+    matches = dedup("query", "How do I boil two eggs?", "--precision", "0.9", "--json").json["matches"]
+    assert [match["duplicate"] for match in matches] == [match["probability"] >= 0.01 for match in matches]
+    assert any(0.01 <= match["probability"] < 0.5 for match in matches)
+    matches = dedup("query", "How do I boil two eggs?", "--cost-ratio", "99", "--json").json["matches"]
+    assert not any(match["duplicate"] for match in matches)
+
+
+def test_a_prior_is_taken_up_by_those_who_read_the_result(dedup: Dedup, tmp_path: Path) -> None:
+    dump = write_csv(tmp_path / "kitchen.csv", KITCHEN)
+    dedup("run", dump)
+    before = dedup("explain", "1", "3", "--json").json
+    dedup("run", dump, "--prior", "0.1")
+    after = dedup("explain", "1", "3", "--json").json
+    odds = [told["probability"] / (1 - told["probability"]) for told in (before, after)]
+    assert odds[1] / odds[0] == pytest.approx((0.1 / 0.9) / (0.369 / 0.631))
+    assert after["classifier"]["prior"] == 0.1
+    nearest = dedup("query", "how do i boil eggs", "-k", "2", "--json").json["matches"][1]
+    assert nearest["probability"] == pytest.approx(after["probability"])
 
 
 def test_evaluate_judges_the_installed_classifier_and_threshold(dedup: Dedup, tmp_path: Path) -> None:
@@ -263,6 +311,12 @@ def test_escape_sequences_in_a_question_do_not_reach_the_terminal(dedup: Dedup, 
         (["run", "x.csv", "--metric", "cosine"], 2, "'cosine' is not one of 'manhattan', 'euclidean'"),
         (["run", "x.csv", "--db", "mysql://host/name"], 1, "mysql"),
         (["run", "x.csv", "--db", "nonsense"], 1, "the database's address cannot be read"),
+        (["run", "x.csv", "--prior", "1"], 2, "prior is '1' (from --prior); expected a number from 0.0001 to 0.9999"),
+        (["run", "x.csv", "--precision", "1"], 2, "'--precision': 1.0 is not in the range"),
+        (["run", "x.csv", "--cost-ratio", "0"], 2, "'--cost-ratio': 0.0 is not in the range"),
+        (["run", "x.csv", "--precision", "0.9"], 1, "carries no threshold for a precision of 0.9"),
+        (["run", "x.csv", "--precision", "0.9", "--cost-ratio", "2"], 2, "give one of --threshold, --precision and"),
+        (["query", "why?", "--threshold", "0.9", "--precision", "0.9"], 2, "give one of --threshold, --precision and"),
         (["query", "why?"], 1, "run `dedup run DUMP` first"),
         (["export", "pairs", "x.xlsx"], 1, "run `dedup run DUMP` first"),
         (["--config", "none.toml", "status"], 1, "none.toml"),

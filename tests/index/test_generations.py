@@ -15,6 +15,7 @@ from dedup.index import (
     build_index,
     generations,
     load_generation,
+    load_reference,
     new_generation_name,
     save_generation,
     train_centroids,
@@ -27,13 +28,16 @@ from dedup.text import key_array, key_bytes, text_key
 FINGERPRINT = "ab" * 32
 NAME = "generation-20260101T000000Z-01234567"
 VECTORS = clustered_unit_rows(21, 300, 16, groups=30, spread=0.5)
+REFERENCE = VECTORS[:80]
 KEYS = np.sort(key_array([bytes(16), b"\x01" * 15 + b"\x00", *(text_key(str(n)) for n in range(298))]))
 
 
-def save(folder, metric=Metric.EUCLIDEAN, kind=IndexKind.FLAT):
+def save(folder, metric=Metric.EUCLIDEAN, kind=IndexKind.FLAT, keys=KEYS):
     centroids = train_centroids(VECTORS, kind)
     index = build_index(VECTORS, metric, centroids, recall_floor=0.9, progress=Silent())
-    return save_generation(folder, NAME, index, KEYS, fingerprint=FINGERPRINT, encoder="trigrams", pair_recall=0.995)
+    return save_generation(
+        folder, NAME, index, keys, REFERENCE, fingerprint=FINGERPRINT, encoder="trigrams", pair_recall=0.995
+    )
 
 
 def load(folder, *, fingerprint=FINGERPRINT, metric=Metric.EUCLIDEAN):
@@ -53,6 +57,7 @@ def test_a_generation_is_read_back_as_it_was_written(tmp_path, metric, kind):
     read = load(tmp_path, metric=metric)
     assert read.name == NAME
     assert key_bytes(read.keys) == key_bytes(KEYS)
+    np.testing.assert_array_equal(read.reference, REFERENCE)
     assert (read.index.kind, read.index.metric, read.index.recall) == (kind, metric, round(written.index.recall, 6))
     before, after = written.index.search(VECTORS, 5), read.index.search(VECTORS, 5)
     np.testing.assert_array_equal(after.rows, before.rows)
@@ -60,7 +65,17 @@ def test_a_generation_is_read_back_as_it_was_written(tmp_path, metric, kind):
     assert {name: read.manifest[name] for name in written.manifest} == written.manifest
     assert read.manifest["vectors"] == 300
     assert read.manifest["pair_recall"] == 0.995
-    assert set(read.manifest["files"]) == {"index.faiss", "keys.npy"}
+    assert set(read.manifest["files"]) == {"index.faiss", "keys.npy", "reference.npy"}
+
+
+def test_the_sample_of_the_corpus_is_read_without_the_index(folder):
+    keys, vectors = load_reference(
+        folder, NAME, fingerprint=FINGERPRINT, encoder="trigrams", metric=Metric.EUCLIDEAN
+    )
+    assert key_bytes(keys) == key_bytes(KEYS[:80])
+    np.testing.assert_array_equal(vectors, REFERENCE)
+    with pytest.raises(GenerationMismatch, match=f"{NAME} holds vectors of trigrams"):
+        load_reference(folder, NAME, fingerprint="cd" * 32, encoder="other", metric=Metric.EUCLIDEAN)
 
 
 def test_a_generation_that_is_not_there_is_named(tmp_path):
@@ -86,11 +101,11 @@ def test_a_generation_of_another_normaliser_is_refused(folder, monkeypatch):
 
 def test_a_generation_of_another_format_is_refused(folder, monkeypatch):
     monkeypatch.setattr(generations, "FORMAT", generations.FORMAT + 1)
-    with pytest.raises(GenerationMismatch, match=f"{NAME} has the format 1, asked for was 2"):
+    with pytest.raises(GenerationMismatch, match=f"{NAME} has the format 2, asked for was 3"):
         load(folder)
 
 
-@pytest.mark.parametrize("file", ["index.faiss", "keys.npy"])
+@pytest.mark.parametrize("file", ["index.faiss", "keys.npy", "reference.npy"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
 def test_a_damaged_file_is_named(folder, file, damage):
     path = folder / NAME / file
@@ -107,6 +122,15 @@ def test_a_damaged_file_is_named(folder, file, damage):
         load(folder)
 
 
+@pytest.mark.parametrize("file", ["index.faiss", "keys.npy", "reference.npy"])
+def test_a_manifest_without_one_of_the_files_is_refused(folder, file):
+    manifest = json.loads((folder / NAME / MANIFEST).read_text())
+    del manifest["files"][file]
+    (folder / NAME / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactDamaged, match=f"the manifest of generation {NAME} lacks a file"):
+        load(folder)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"files": 3}'])
 def test_a_damaged_manifest_is_named(folder, content):
     (folder / NAME / MANIFEST).write_text(content)
@@ -120,8 +144,7 @@ def test_files_beside_those_of_the_manifest_do_not_count(folder):
 
 
 def test_keys_of_another_number_than_the_vectors_are_refused(tmp_path):
-    index = build_index(VECTORS, Metric.EUCLIDEAN, None, recall_floor=0.9, progress=Silent())
-    save_generation(tmp_path, NAME, index, KEYS[1:], fingerprint=FINGERPRINT, encoder="trigrams", pair_recall=1.0)
+    save(tmp_path, keys=KEYS[1:])
     with pytest.raises(ArtifactDamaged, match="has 299 keys for 300 vectors"):
         load(tmp_path)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dedup.classifier import Classifier, Feature
 from dedup.questions import Metric
 from dedup.report import ClusterCard, Member, RunReport
 
@@ -44,9 +45,22 @@ REPORT = RunReport(
     candidate_floor=0.21,
     cluster_floor=0.13,
     cutoff=0.74442,
-    slope=7.9321,
-    intercept=-6.10551,
-    classifier_fit={"pairs": "own/pairs.tsv", "labelled": 10210, "prior": 0.369, "library": "scikit-learn 1.7"},
+    classifier=Classifier(
+        "all-MiniLM-L6-v2",
+        "9f2c41" * 10 + "abcd",
+        Metric.EUCLIDEAN,
+        slope=7.9321,
+        intercept=-6.10551,
+        features=(Feature("crowding", 4.5123, 0.91287, 0.5, 1.2), Feature("swapped", -1.61803, 0.0, 0.0, 1.0)),
+        prior=0.283,
+        fit={
+            "pairs": "own/pairs.tsv",
+            "labelled": 10210,
+            "freedom": 0.3,
+            "library": "scikit-learn 1.7",
+            "precision": [{"wanted": 0.9, "threshold": 0.71}],
+        },
+    ),
     counts={
         "read": 641_050,
         "rejected": 14,

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from dedup.classifier import Classifier
-from dedup.questions import Metric
+from dedup.questions import NATURAL_PRIOR, Metric
 from dedup.report.charts import Histogram, draw_histogram
 
-CLASSIFIER = Classifier("tiny", "f" * 64, Metric.MANHATTAN, 7.5, -6.0, {})
+CLASSIFIER = Classifier("tiny", "f" * 64, Metric.MANHATTAN, 7.5, -6.0, (), NATURAL_PRIOR, {})
 ABOUT = {"rel": 1e-4, "abs": 2e-4}  # places are written to four decimals of a percent
 
 

@@ -1,6 +1,7 @@
 """Whatever a text holds, the page shows it, is not changed by it, and loads nothing."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def with_text(text: str) -> RunReport:
         encoder=text,
         fingerprint=text,
         index_kind=text,
-        classifier_fit={text: text},
+        classifier=replace(REPORT.classifier, fit={text: text}),
         seconds={text: 1.5},
         largest=(card,),
         least_certain=(card,),

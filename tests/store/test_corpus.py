@@ -117,6 +117,18 @@ def test_texts_of_a_few_keys(filled: Store) -> None:
     assert dict(zip(keys, texts, strict=True)) == expected
 
 
+def test_known_texts_leave_out_the_keys_that_nothing_has(
+    filled: Store, batch: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dedup.store.corpus._TEXTS", 7)
+    expected = {text_key(normalise(question.text)): normalise(question.text) for question in batch}
+    strangers = [bytes([n]) * 16 for n in range(20)]
+    asked = key_array([*expected, *strangers, *expected])  # in any order, some twice
+    assert filled.known_texts(asked) == expected
+    assert filled.known_texts(key_array(strangers)) == {}
+    assert filled.known_texts(key_array([])) == {}
+
+
 def test_a_key_that_nothing_has_is_an_error(filled: Store) -> None:
     with pytest.raises(StoreError, match="1 of 1 text keys have no recorded question any more"):
         list(filled.texts(key_array([b"x" * 16])))

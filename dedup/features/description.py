@@ -1,0 +1,97 @@
+"""Questions and pairs as a classifier sees them beside the distance: only what it asks for is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dedup.features.lexical import TRAITS, Idf, TextTraits, describe, fit_idf, pair_traits
+from dedup.features.surroundings import REFERENCE_SIZE, Reference, choose_reference, crowding
+from dedup.questions import Float32, Float64, Int64, Keys, Metric
+
+CROWDING = "crowding"
+FEATURES = (CROWDING, *TRAITS)
+"""Everything that a classifier can ask for; `pair_features` says what each is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """A sample of a corpus that its questions, and others, are seen against.
+
+    The `REFERENCE_SIZE` questions of the smallest text keys: what a feature says of a pair does not depend on how large
+    the corpus is, and hardly changes as it grows.
+    """
+
+    reference: Reference
+    idf: Idf | None  # None where no feature needs it
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """n questions, as far as the features asked for look at them."""
+
+    crowding: Float32 | None  # (n,)
+    traits: TextTraits | None
+    idf: Idf | None
+
+    def __post_init__(self) -> None:
+        assert (self.traits is None) == (self.idf is None)
+
+
+def needs_texts(features: Collection[str]) -> bool:
+    """Tell whether any of the features is read off the texts."""
+    return not set(features).isdisjoint(TRAITS)
+
+
+def background_of(keys: Keys, embeddings: Float32, texts: Sequence[str] | None) -> Background:
+    """Sample a corpus.
+
+    Parameters
+    ----------
+    keys, embeddings
+        (n,) distinct and ascending, (n, d).
+    texts
+        Normalised, of the first `REFERENCE_SIZE` keys or of more; None where no feature needs them.
+    """
+    idf = None if texts is None else fit_idf(describe(texts[:REFERENCE_SIZE]))
+    return Background(choose_reference(keys, embeddings), idf)
+
+
+def describe_questions(
+    features: Collection[str],
+    background: Background,
+    keys: Keys,
+    embeddings: Float32,
+    texts: Sequence[str] | None,
+    metric: Metric,
+) -> Described:
+    """Describe questions of the background's corpus, or others beside it; row i is of ``keys[i]``."""
+    return Described(
+        crowding(keys, embeddings, background.reference, metric) if CROWDING in features else None,
+        describe(texts) if texts is not None and needs_texts(features) else None,
+        background.idf if needs_texts(features) else None,
+    )
+
+
+def pair_features(
+    features: Collection[str], left: Described, left_rows: Int64, right: Described, right_rows: Int64
+) -> dict[str, Float64]:
+    """Return the features asked for of each pair ``left_rows[i]``, ``right_rows[i]``: (n_pairs,) each, by name.
+
+    ``crowding`` is the mean of both questions' (see `dedup.features.surroundings`), NaN where it is not known; for the
+    others see `dedup.features.lexical.pair_traits`. The same whichever side is left.
+    """
+    found: dict[str, Float64] = {}
+    if CROWDING in features:
+        assert left.crowding is not None
+        assert right.crowding is not None
+        found[CROWDING] = (left.crowding[left_rows].astype(np.float64) + right.crowding[right_rows]) / 2
+    if needs_texts(features):
+        assert left.traits is not None
+        assert right.traits is not None
+        assert left.idf is not None
+        traits = pair_traits(left.traits, left_rows, right.traits, right_rows, left.idf)
+        found |= {name: traits[name] for name in TRAITS if name in features}
+    return found

@@ -1,0 +1,242 @@
+"""What the words of two questions tell that the distance between their vectors does not: numbers, negation, names.
+
+Two questions that differ in one number, or in one rare word, lie near each other and ask different things. Everything
+is read off a text once (`describe`); what is said of a pair is arithmetic on arrays (`pair_traits`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup.features.numbers import counted, number_of, plain
+from dedup.features.tokens import Tokens, tokenise
+from dedup.features.words import (
+    QuestionWord,
+    ask_differently,
+    asks_anywhere,
+    asks_in_front,
+    is_negation,
+    is_stop_word,
+    singular,
+)
+from dedup.questions import Float64, Int64
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+TRAITS = (
+    "different_numbers",
+    "one_negated",
+    "different_question_word",
+    "overlap",
+    "rare_word_missing",
+    "swapped",
+    "length_ratio",
+    "length",
+)
+"""What `pair_traits` says of a pair, in this order."""
+
+COLUMNS = 1 << 20
+"""Words are hashed into so many columns: of 200,000 words, one in ten shares its column with another."""
+
+_LARGEST_RATIO = 2.0  # e^2: one text is seven times as long as the other
+_LONGEST = 64  # tokens; a longer text is as long as that
+_CHUNK = 1 << 17  # pairs looked at together: their words take some 30 MiB
+
+Hashes: TypeAlias = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class TextTraits:
+    """What can be read off each of n normalised texts alone.
+
+    ``content`` has a 1 in the column of each word that is not a stop word; where a text has stop words only, of those.
+    """
+
+    numbers: Hashes  # (n,) of the multiset of numbers in the text; 0 where there are none
+    negated: NDArray[np.bool_]  # (n,)
+    asks: NDArray[np.int8]  # (n,) a `QuestionWord`
+    tokens: Int64  # (n,) how many
+    bag: Hashes  # (n,) of the multiset of content words
+    sequence: Hashes  # (n,) of the content words in their order
+    content: csr_array  # (n, COLUMNS) float64
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Idf:
+    """How much a word's presence tells, by its column: the inverse of the share of texts that have it."""
+
+    weight: Float64  # (COLUMNS,) >= 1
+    largest: float  # of a word that no text has
+
+
+def describe(texts: Sequence[str]) -> TextTraits:
+    """Read off the traits of texts that `dedup.text.normalise` returned; row i is of ``texts[i]``."""
+    tokens = tokenise(texts)
+    content = _content(tokens)
+    column = tokens.each(_column, np.int64)[content]
+    bag, sequence = _signatures(column, tokens.text[content], len(texts))
+    return TextTraits(
+        numbers=_numbers(tokens),
+        negated=tokens.any(tokens.each(is_negation, np.bool_)),
+        asks=_asks(tokens),
+        tokens=tokens.lengths,
+        bag=bag,
+        sequence=sequence,
+        content=_presence(column, tokens.text[content], len(texts)),
+    )
+
+
+def fit_idf(traits: TextTraits) -> Idf:
+    """Weigh words by how few texts of a corpus, or of a sample of it, have them.
+
+    ln((1 + n) / (1 + texts that have it)) + 1, as if one more text had every word. With no text at all, every word
+    weighs the same.
+
+    Source: Spärck Jones (1972), "A statistical interpretation of term specificity"; smoothed as scikit-learn does.
+    """
+    texts_with = np.bincount(traits.content.indices, minlength=COLUMNS)
+    return Idf(np.log((1 + len(traits)) / (1 + texts_with)) + 1, float(np.log(1 + len(traits)) + 1))
+
+
+def pair_traits(
+    left: TextTraits, left_rows: Int64, right: TextTraits, right_rows: Int64, idf: Idf
+) -> dict[str, Float64]:
+    """Describe each pair ``left_rows[i]``, ``right_rows[i]`` by the features of `TRAITS`: (n_pairs,) each.
+
+    The same whichever side is left. ``left`` and ``right`` are one object where a corpus is compared with itself.
+    Eight features of ten million pairs take 640 MB: ask for as many pairs at once as are needed at once.
+
+    different_numbers
+        1 where one text has numbers that the other has not, else 0.
+    one_negated
+        1 where one text is negated and the other is not, else 0.
+    different_question_word
+        1 where one asks why and the other how, or one has no question word, else 0; what and which ask the same.
+    overlap
+        The share that common words have in all words of the two, each weighted by its IDF (Jaccard): 0 to 1.
+    rare_word_missing
+        The IDF of the rarest word that only one of them has, in shares of the largest IDF: 0 (none missing) to 1.
+    swapped
+        1 where both have the same words in another order ("from A to B", "from B to A"), else 0.
+    length_ratio
+        |ln(tokens / tokens)|, at most 2.
+    length
+        ln(tokens) of the shorter, at most ln(64).
+    """
+    shorter = np.clip(np.minimum(left.tokens[left_rows], right.tokens[right_rows]), 1, _LONGEST)
+    ratio = np.log(np.maximum(left.tokens[left_rows], 1)) - np.log(np.maximum(right.tokens[right_rows], 1))
+    same_words = left.bag[left_rows] == right.bag[right_rows]
+    overlap, missing = np.empty(len(left_rows)), np.empty(len(left_rows))
+    for start in range(0, len(left_rows), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        overlap[some], missing[some] = _compare(left.content[left_rows[some]], right.content[right_rows[some]], idf)
+    return {
+        "different_numbers": (left.numbers[left_rows] != right.numbers[right_rows]).astype(np.float64),
+        "one_negated": (left.negated[left_rows] != right.negated[right_rows]).astype(np.float64),
+        "different_question_word": ask_differently()[left.asks[left_rows], right.asks[right_rows]].astype(np.float64),
+        "overlap": overlap,
+        "rare_word_missing": missing,
+        "swapped": (same_words & (left.sequence[left_rows] != right.sequence[right_rows])).astype(np.float64),
+        "length_ratio": np.minimum(np.abs(ratio), _LARGEST_RATIO),
+        "length": np.log(shorter),
+    }
+
+
+def _asks(tokens: Tokens) -> NDArray[np.int8]:
+    """Return the first question word of each text; a verb asks only in front."""
+    word = tokens.each(asks_anywhere, np.int8)
+    first = tokens.starts[:-1][tokens.lengths > 0]
+    in_front = tokens.each(asks_in_front, np.int8)
+    word[first] = in_front[first]
+    for counting, asked in (("many", QuestionWord.HOW_MANY), ("much", QuestionWord.HOW_MUCH)):
+        after = np.flatnonzero(tokens.each(counting.__eq__, np.bool_)[1:])
+        word[after[(word[after] == QuestionWord.HOW) & (tokens.text[after] == tokens.text[after + 1])]] = asked
+    asking = np.flatnonzero(word)
+    text, at = np.unique(tokens.text[asking], return_index=True)
+    asks = np.full(len(tokens), QuestionWord.NONE, dtype=np.int8)
+    asks[text] = word[asking[at]]
+    return asks
+
+
+def _numbers(tokens: Tokens) -> Hashes:
+    read = [number_of(word) for word in tokens.words]
+    hashes = np.zeros(len(tokens), dtype=np.uint64)
+    for text in np.unique(tokens.text[tokens.each(number_of, np.bool_)]).tolist():
+        if counts := counted(read[word] for word in tokens.ids[tokens.starts[text] : tokens.starts[text + 1]]):
+            digest = hashlib.blake2b(" ".join(counts).encode(), digest_size=8).digest()
+            hashes[text] = int.from_bytes(digest, "big")
+    return hashes
+
+
+def _content(tokens: Tokens) -> NDArray[np.bool_]:
+    """Return which tokens are content words: those that are not stop words, or all where a text has no other."""
+    content = ~tokens.each(is_stop_word, np.bool_)
+    return content | ~tokens.any(content)[tokens.text]
+
+
+def _column(word: str) -> int:
+    number = number_of(word)
+    compared = plain(number.value) if number and number.whole else singular(word)
+    return zlib.crc32(compared.encode("utf-8", "surrogatepass")) % COLUMNS
+
+
+def _signatures(column: Int64, text: Int64, texts: int) -> tuple[Hashes, Hashes]:
+    """Hash the content words of each text as a multiset, and in their order."""
+    place = np.arange(len(text)) - np.searchsorted(text, text)
+    mixed = _mixed(column.astype(np.uint64) + np.uint64(1))
+    in_place = _mixed(mixed + place.astype(np.uint64))
+    bag, sequence = np.zeros(texts, dtype=np.uint64), np.zeros(texts, dtype=np.uint64)
+    np.add.at(bag, text, mixed)
+    np.add.at(sequence, text, in_place)
+    return bag, sequence
+
+
+def _mixed(hashes: Hashes) -> Hashes:
+    """Spread 64-bit numbers over all 64-bit numbers, so that sums of different ones differ.
+
+    Source: Steele, Lea & Flood (2014), "Fast splittable pseudorandom number generators": SplitMix64's last steps.
+    """
+    mixed = hashes * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _presence(column: Int64, text: Int64, texts: int) -> csr_array:
+    from scipy.sparse import csr_array
+
+    present = np.unique(text * COLUMNS + column)
+    starts = np.searchsorted(present, np.arange(texts + 1) * COLUMNS)
+    return csr_array((np.ones(len(present)), present % COLUMNS, starts), shape=(texts, COLUMNS))
+
+
+def _per_row(together: np.ufunc, weights: csr_array) -> Float64:
+    """Return the sum, or the largest, of what each row holds; 0 for an empty row."""
+    found = np.zeros(weights.shape[0])
+    filled = np.flatnonzero(np.diff(weights.indptr))
+    if len(filled):
+        found[filled] = together.reduceat(weights.data, weights.indptr[filled])
+    return found
+
+
+def _compare(left: csr_array, right: csr_array, idf: Idf) -> tuple[Float64, Float64]:
+    """Return the overlap and the rarest missing word of each pair of rows."""
+    left.data, right.data = idf.weight[left.indices], idf.weight[right.indices]
+    apart = abs(left - right)  # a word that both have weighs the same on both sides, and goes
+    every = _per_row(np.add, left) + _per_row(np.add, right)
+    only_one = _per_row(np.add, apart)
+    # every counts common words twice, only_one not at all: union = (every + only_one) / 2.
+    either = np.maximum((every + only_one) / 2, np.finfo(np.float64).tiny)
+    shared = np.maximum((every - only_one) / 2, 0.0)
+    return shared / either, _per_row(np.maximum, apart) / idf.largest

@@ -1,0 +1,26 @@
+"""What the machine can do."""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+
+from dedup.training.options import Precision
+
+
+def uses_bf16(asked: Precision) -> bool:
+    """Tell whether the network multiplies in bf16: as asked, or where the processor that trains has it."""
+    if asked is not Precision.AUTO:
+        return asked is Precision.BF16
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
+
+
+def processor_name() -> str:
+    """Return the name of what trains."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return str(torch.cpu.get_capabilities().get("cpu_name") or platform.machine())

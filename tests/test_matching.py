@@ -1,0 +1,139 @@
+"""The probability of two rows is the classifier's on what is measured and described of them, however it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+from corpora import fake_classifier, made_up_features, many_questions
+from fakes import HashingEncoder
+from oracles import as_pairs, between, clustered_unit_rows, pairs_within
+
+from dedup import matching
+from dedup.classifier import Classifier, Feature
+from dedup.features import Described, background_of, describe_questions, needs_texts, pair_features
+from dedup.features.surroundings import FEWEST
+from dedup.matching import Matcher
+from dedup.questions import NATURAL_PRIOR, Int64, Metric
+from dedup.text import key_array, normalise, text_key
+
+metrics = pytest.mark.parametrize("metric", list(Metric))
+described_by = pytest.mark.parametrize("features", [False, True], ids=["distance alone", "with features"])
+ASKED = 40  # rows of which every two are looked at
+
+
+def matcher_of(metric: Metric, features: tuple[Feature, ...], n: int) -> Matcher:
+    """Return a matcher of n questions in the order of their keys."""
+    encoder = HashingEncoder(metric=metric)
+    texts = sorted((normalise(text) for _, text, _ in many_questions(n)), key=text_key)
+    keys, embeddings = key_array(text_key(text) for text in texts), encoder.encode(texts)
+    classifier = fake_classifier(metric, encoder, features)
+    names = classifier.feature_names
+    background = background_of(keys, embeddings, texts if needs_texts(names) else None)
+    described = describe_questions(names, background, keys, embeddings, texts, metric)
+    return Matcher(embeddings, described, classifier)
+
+
+@pytest.fixture(scope="module")
+def matchers() -> dict[tuple[Metric, bool], Matcher]:
+    return {
+        (metric, features): matcher_of(metric, made_up_features(metric) if features else (), FEWEST + 71)
+        for metric in Metric
+        for features in (False, True)
+    }
+
+
+def slowly(matcher: Matcher, one: int, other: int) -> float:
+    """Judge one pair by itself."""
+    classifier = matcher.classifier
+    left, right = np.array([one]), np.array([other])
+    features = pair_features(classifier.feature_names, matcher.described, left, matcher.described, right)
+    far = float(between(matcher.embeddings, one, other, classifier.metric))
+    odds = -classifier.slope * far - classifier.intercept
+    for feature in classifier.features:
+        value = float(features[feature.name][0])
+        known = feature.typical if np.isnan(value) else min(max(value, feature.low), feature.high)
+        odds += feature.weight * (known - feature.typical)
+    return float(1 / (1 + np.exp(-odds)))
+
+
+def rows_of(random: np.random.Generator, n: int) -> Int64:
+    return random.choice(ASKED, n, replace=False).astype(np.int64)
+
+
+@metrics
+@described_by
+def test_measured_pairs_are_judged_as_their_rows_are_and_as_one_pair_by_itself_is(
+    matchers, metric: Metric, features: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matcher = matchers[metric, features]
+    every = list(combinations(range(ASKED), 2))
+    pairs = as_pairs({pair: between(matcher.embeddings, *pair, metric) for pair in every})
+    judged = matcher.judge(pairs)
+    np.testing.assert_allclose(judged, [slowly(matcher, *pair) for pair in every], rtol=1e-6)
+    np.testing.assert_array_equal(matcher.between(pairs.left, pairs.right), judged)
+    np.testing.assert_allclose(matcher.between(pairs.right, pairs.left), judged, rtol=1e-12)  # whichever is left
+    monkeypatch.setattr(matching, "_CHUNK", 7)
+    np.testing.assert_array_equal(matcher.judge(pairs), judged)
+
+
+@metrics
+def test_every_feature_is_felt(matchers, metric: Metric) -> None:
+    with_features, without = matchers[metric, True], matchers[metric, False]
+    left, right = np.array(list(combinations(range(ASKED), 2))).T
+    described = with_features.described
+    found = pair_features(with_features.classifier.feature_names, described, left, described, right)
+    for feature in with_features.classifier.features:
+        assert len(np.unique(feature.log_odds(found[feature.name]))) > 1, feature.name
+    assert (with_features.between(left, right) != without.between(left, right)).any()
+
+
+@metrics
+@described_by
+def test_the_weakest_of_two_sets_of_rows_is_that_of_brute_force(matchers, metric: Metric, features: bool) -> None:
+    matcher = matchers[metric, features]
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        rows, others = rows_of(random, 5), rows_of(random, 3)  # some are in both: a row is no pair with itself
+        expected = min(slowly(matcher, one, other) for one in rows for other in others if one != other)
+        assert matcher.weakest(rows, others) == pytest.approx(expected, rel=1e-6)
+        assert matcher.weakest(rows, rows) == pytest.approx(
+            min(slowly(matcher, *pair) for pair in combinations(rows.tolist(), 2)), rel=1e-6
+        )
+    assert matcher.weakest(rows[:1], rows[:1]) == 1.0
+
+
+@metrics
+@described_by
+def test_all_reach_a_floor_where_the_weakest_does(matchers, metric: Metric, features: bool) -> None:
+    matcher = matchers[metric, features]
+    random = np.random.default_rng(4)
+    reached = []
+    for _ in range(60):
+        rows = rows_of(random, 5)
+        one, other = rows[:3], rows[3:]
+        weakest = min(slowly(matcher, a, b) for a in one for b in other)
+        for floor in (weakest * 0.999, weakest * 1.001, 0.1, 0.5):
+            assert matcher.all_reach(one, other, floor) == (weakest >= floor)
+            reached.append(weakest >= floor)
+    assert 0 < sum(reached) < len(reached)
+
+
+@metrics
+def test_a_pair_that_only_its_features_lift_over_the_floor_is_not_given_up_for_its_distance(metric: Metric) -> None:
+    vectors = clustered_unit_rows(5, 60, 8, groups=6, spread=0.6)
+    crowded = np.random.default_rng(6).uniform(0.5, 1.5, len(vectors)).astype(np.float32)
+    slope = {Metric.EUCLIDEAN: 6.0, Metric.MANHATTAN: 2.4}[metric]
+    plain = Classifier("made up", "f" * 64, metric, slope, -3.0, (), NATURAL_PRIOR, {})
+    lifted = replace(plain, features=(Feature("crowding", 3.0, 1.0, 0.6, 1.4),))
+    matcher = Matcher(vectors, Described(crowded, None, None), lifted)
+    every = pairs_within(vectors, metric, np.inf)
+    floor, beyond = 0.5, 0
+    for (one, other), far in every.items():
+        reaches = slowly(matcher, one, other) >= floor
+        assert matcher.all_reach(np.array([one]), np.array([other]), floor) == reaches
+        beyond += reaches and far > plain.max_distance(floor)
+        assert not reaches or far <= lifted.reach(floor)
+    assert beyond > 10
