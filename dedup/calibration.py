@@ -67,10 +67,7 @@ def calibrate(files: Sequence[str], settings: Settings, *, prior: float, anew: b
     labelled = read_labelled_pairs(files, settings)
     encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size)
     shipped = None if anew else shipped_classifier(encoder.fingerprint, encoder.metric)
-    if shipped is not None:
-        features = shipped.feature_names
-    else:
-        features = CHOSEN_FEATURES if len(labelled.duplicate) >= ENOUGH_FOR_FEATURES else ()
+    features = features_for(len(labelled.duplicate)) if shipped is None else shipped.feature_names
     labels = _Labels(
         measure_pairs(labelled, encoder, features, settings, progress),
         labelled.duplicate,
@@ -80,6 +77,11 @@ def calibrate(files: Sequence[str], settings: Settings, *, prior: float, anew: b
     classifier = _fit(labels, encoder, shipped, prior)
     thresholds = _precision_thresholds(labels, encoder, shipped, prior)
     return replace(classifier, encoder=encoder.name, fit={**classifier.fit, "precision": thresholds})
+
+
+def features_for(labels: int) -> tuple[str, ...]:
+    """Return what a classifier that is fitted anew on so many labelled pairs looks at beside the distance."""
+    return CHOSEN_FEATURES if labels >= ENOUGH_FOR_FEATURES else ()
 
 
 def cross_validated(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dedup.calibration import CHOSEN_FEATURES, cross_validated
+from dedup.calibration import cross_validated, features_for
 from dedup.classifier import Classifier, load_classifier
 from dedup.encoders import Encoder, load_encoder
 from dedup.errors import NoClassifier
@@ -120,7 +120,8 @@ def _compared(
         installed = load_classifier(settings.indexes, encoder.name, encoder.fingerprint, encoder.metric)
     except NoClassifier as error:
         log.warning("%s; judged by one that is fitted on these pairs by cross-validation", error)
-        measured = measure_pairs(labelled, encoder, CHOSEN_FEATURES, settings, progress)
+        features = features_for(len(labelled.duplicate))
+        measured = measure_pairs(labelled, encoder, features, settings, progress)
         probability = cross_validated(measured, labelled.duplicate, component, encoder, prior=prior, pairs=pairs)
         return Compared(encoder.name, encoder.metric, None, probability)
     measured = measure_pairs(labelled, encoder, installed.feature_names, settings, progress)

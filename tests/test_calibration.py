@@ -24,7 +24,11 @@ from dedup.settings import Settings
 from dedup.text import normalise
 from dedup.thresholds import wilson_interval
 
-FEATURES = (Feature("crowding", 12.0, 0.45, 0.35, 0.6), Feature("swapped", -2.5, 0.0, 0.0, 1.0))
+FEATURES = (
+    Feature("crowding", 12.0, 0.45, 0.35, 0.6),
+    Feature("overlap", 2.0, 0.1, 0.0, 1.0),
+    Feature("swapped", -2.5, 0.0, 0.0, 1.0),
+)
 PAIRS = 6000
 
 
@@ -75,12 +79,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def shipped(site: Site, monkeypatch: pytest.MonkeyPatch) -> Classifier:
     """A classifier that is wrong about this site in everything."""
-    crowding, swapped = site.truth.features
+    crowding, overlap, swapped = site.truth.features
     elsewhere = replace(
         site.truth,
         slope=25.0,
         intercept=-25.0 * site.truth.max_distance(0.5) + 1.0,
-        features=(replace(crowding, weight=2.0), replace(swapped, weight=0.5)),
+        features=(replace(crowding, weight=2.0), replace(overlap, weight=-1.0), replace(swapped, weight=0.5)),
         prior=0.4,
     )
     monkeypatch.setattr(
@@ -116,7 +120,7 @@ JUDGED = slice(PAIRS // 2, None)
 
 def test_thousands_of_labels_give_the_fit_that_knows_nothing_of_the_shipped_one(fit, site: Site, shipped) -> None:
     adapted, anew = fit(slice(0, PAIRS // 2)), fit(slice(0, PAIRS // 2), anew=True)
-    assert adapted.feature_names == anew.feature_names == ("crowding", "swapped")
+    assert adapted.feature_names == anew.feature_names == CHOSEN_FEATURES
     assert np.abs(said(adapted, site) - said(anew, site)).mean() < 0.02
     for fitted in (adapted, anew):
         assert log_loss(fitted, site, JUDGED) == pytest.approx(log_loss(site.truth, site, JUDGED), abs=0.01)
@@ -138,19 +142,21 @@ def test_labels_that_say_nothing_leave_the_shipped_one_alone(
     """One pair, once labelled so and once so, of which the shipped classifier already says one half."""
     texts = ("How do I boil an egg?", "Can cats eat rice?")
     far = float(distance(*trigrams.encode([normalise(text) for text in texts])[:, None], Metric.EUCLIDEAN)[0])
-    shipped = Classifier("x", trigrams.fingerprint, Metric.EUCLIDEAN, 9.0, -9.0 * far, FEATURES, 0.5, {})
+    crowding, overlap, swapped = FEATURES
+    features = (crowding, replace(overlap, typical=0.0), swapped)  # no word in common
+    shipped = Classifier("x", trigrams.fingerprint, Metric.EUCLIDEAN, 9.0, -9.0 * far, features, 0.5, {})
     monkeypatch.setattr("dedup.calibration.shipped_classifier", lambda fingerprint, metric: shipped)
     file = write_csv(tmp_path / "p.csv", [(*texts, 1), (*texts[::-1], 0)], ("question1", "question2", "is_duplicate"))
     with caplog.at_level(logging.WARNING):
         adapted = calibrate([file], settings, prior=0.5, anew=False, progress=Silent())
     assert (adapted.slope, adapted.intercept) == pytest.approx((shipped.slope, shipped.intercept), rel=1e-6)
-    assert [feature.weight for feature in adapted.features] == pytest.approx([12.0, -2.5], rel=1e-6)
+    assert [feature.weight for feature in adapted.features] == pytest.approx([12.0, 2.0, -2.5], rel=1e-6)
     assert adapted.fit["freedom"] == 0.0
     assert adapted.fit["precision"] == []
     assert "no thresholds by precision: the labelled pairs of p.csv share questions" in caplog.text
 
 
-@pytest.mark.parametrize(("n", "features"), [(ENOUGH_FOR_FEATURES - 1, ()), (2000, ("crowding", "swapped"))])
+@pytest.mark.parametrize(("n", "features"), [(ENOUGH_FOR_FEATURES - 1, ()), (2000, CHOSEN_FEATURES)])
 def test_without_a_shipped_one_few_labels_are_for_the_distance_alone(fit, n: int, features: tuple[str, ...]) -> None:
     classifier = fit(slice(0, n))
     assert classifier.feature_names == features
@@ -171,9 +177,11 @@ def test_the_thresholds_have_their_precision_on_other_pairs(fit, site: Site, pri
         effective = weight[flagged].sum() ** 2 / (weight[flagged] ** 2).sum()
         low, high = wilson_interval(float(true / weight[flagged].sum()), float(effective))
         assert low <= at["high"], at
-        assert at["low"] <= high, at
+        if at["wanted"] <= 0.95:  # above, few are flagged, and it was chosen because of them
+            assert at["low"] <= high, at
+        assert high >= at["wanted"] - 0.01, at
         assert true / weight[duplicate].sum() == pytest.approx(at["recall"], abs=0.08), at
-        assert at["low"] < at["precision"] <= at["high"]
+        assert at["low"] < at["precision"] <= at["high"] + 1e-9
     assert [at["threshold"] for at in thresholds] == sorted(at["threshold"] for at in thresholds)
 
 

@@ -166,9 +166,7 @@ def test_the_classifier_at_another_prior_is_the_one_that_is_fitted_for_it():
     distance, duplicate, features = described(8, 200_000)
     there = fitted(distance, duplicate, features, prior=0.5)
     moved = fitted(distance, duplicate, features, prior=0.2).at_prior(0.5)
-    np.testing.assert_allclose(
-        moved.probability(distance, features), there.probability(distance, features), atol=0.01
-    )
+    np.testing.assert_allclose(moved.probability(distance, features), there.probability(distance, features), atol=0.01)
 
 
 @repeatable

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import as_pairs, between, clustered_unit_rows, grid_vectors, pairs_within, repeatable
+from oracles import as_pairs, clustered_unit_rows, grid_vectors, pairs_within, repeatable
 
 from dedup.classifier import Classifier, Feature
 from dedup.clustering import Clusters, cluster_pairs, name_clusters
@@ -151,9 +151,7 @@ def test_the_rule_is_followed_also_among_ties_and_where_the_join_missed_pairs(
         lowest = weakest(matcher, part)
         assert clusters.weakest[clusters.label[min(part)]] == pytest.approx(lowest, rel=1e-12)
         assert lowest >= floor
-        links = nx.Graph(
-            [pair for pair in found if probability(matcher, *pair) >= threshold and set(pair) <= part]
-        )
+        links = nx.Graph([pair for pair in found if probability(matcher, *pair) >= threshold and set(pair) <= part])
         assert len(part) == 1 or (nx.is_connected(links) and set(links) == part)
 
 

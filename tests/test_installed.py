@@ -47,9 +47,7 @@ def test_an_encoder_without_a_classifier_is_refused(settings: Settings) -> None:
         load_installed(replace(settings, indexes=settings.indexes / "none"))
 
 
-@pytest.mark.parametrize(
-    ("wanted", "threshold"), [(0.5, 0.15), (0.8, 0.15), (0.81, 0.62), (0.9, 0.62), (0.95, 0.77)]
-)
+@pytest.mark.parametrize(("wanted", "threshold"), [(0.5, 0.15), (0.8, 0.15), (0.81, 0.62), (0.9, 0.62), (0.95, 0.77)])
 def test_the_threshold_is_that_of_the_least_precision_that_suffices(
     calibrated: Settings, wanted: float, threshold: float
 ) -> None:
@@ -70,7 +68,7 @@ def test_a_precision_that_the_classifier_carries_no_threshold_for_is_refused(cal
 
 @pytest.mark.parametrize("prior", [0.2, AUTO])
 def test_a_precision_at_another_prior_is_refused(calibrated: Settings, prior: float | str) -> None:
-    with pytest.raises(ClassifierError, match=rf"for a prior of 0\.369, the settings ask for {prior}; run `dedup calib"):
+    with pytest.raises(ClassifierError, match=rf"for a prior of 0\.369, the settings ask for {prior}; run"):
         with_precision(replace(calibrated, prior=prior), 0.9)
     own = replace(calibrated, prior=0.369)
     assert with_precision(own, 0.9).threshold == 0.62

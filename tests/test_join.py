@@ -9,7 +9,7 @@ from oracles import as_dict, clustered_unit_rows, grid_vectors, pairs_within, ra
 from dedup import join
 from dedup.distance import cross_distances
 from dedup.index import train_centroids
-from dedup.join import Joined, self_join
+from dedup.join import Cutoff, Joined, self_join
 from dedup.progress import Silent
 from dedup.questions import Float32, Metric
 from dedup.settings import IndexKind
@@ -19,7 +19,9 @@ WIDTH = {Metric.MANHATTAN: 2.0, Metric.EUCLIDEAN: 0.6}  # a cut-off with as many
 
 
 def joined(vectors: Float32, metric: Metric, cutoff: float, **cells) -> Joined:
-    return self_join(vectors, metric, cutoff, **{"centroids": None, "recall_floor": 0.99, **cells}, progress=Silent())
+    return self_join(
+        vectors, metric, Cutoff(cutoff), **{"centroids": None, "recall_floor": 0.99, **cells}, progress=Silent()
+    )
 
 
 @pytest.fixture
@@ -168,3 +170,26 @@ def test_cells_without_any_pair_are_an_empty_join(metric):
     vectors = np.eye(16, dtype=np.float32)
     found = joined(vectors, metric, 0.5, centroids=vectors[:4])
     assert (len(found.pairs), found.recall) == (0, 1.0)
+
+
+@metrics
+@pytest.mark.parametrize("cells", [{}, {"recall_floor": 1.0}])
+def test_each_row_can_fall_short_of_the_cut_off_by_its_own(metric, cells):
+    vectors = clustered_unit_rows(4, 300, 16, groups=20, spread=0.6)
+    cutoff, random = WIDTH[metric], np.random.default_rng(5)
+    shortfall = random.uniform(-0.2, 0.4, len(vectors)).astype(np.float32) * np.float32(cutoff)
+    if cells:
+        cells = {**cells, "centroids": train_centroids(vectors, IndexKind.IVF)}
+    found = self_join(
+        vectors,
+        metric,
+        Cutoff(cutoff, shortfall),
+        **{"centroids": None, "recall_floor": 0.99, **cells},
+        progress=Silent(),
+    )
+    allowed = np.float32(cutoff) - shortfall[:, None] - shortfall[None, :]
+    left, right = np.nonzero(np.triu(cross_distances(vectors, vectors, metric) <= allowed, 1))
+    assert set(zip(found.pairs.left.tolist(), found.pairs.right.tolist(), strict=True)) == set(
+        zip(left.tolist(), right.tolist(), strict=True)
+    )
+    assert 0 < len(left) < 300 * 299 / 2

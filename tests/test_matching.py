@@ -1,4 +1,4 @@
-"""The probability of two rows is the classifier's on what is measured and described of them, however it is asked for."""
+"""The probability of two rows is the classifier's, on what is measured and described of them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from dedup import matching
 from dedup.classifier import Classifier, Feature
 from dedup.features import Described, background_of, describe_questions, needs_texts, pair_features
 from dedup.features.surroundings import FEWEST
+from dedup.join import Cutoff
 from dedup.matching import Matcher
 from dedup.questions import NATURAL_PRIOR, Int64, Metric
 from dedup.text import key_array, normalise, text_key
@@ -137,3 +138,57 @@ def test_a_pair_that_only_its_features_lift_over_the_floor_is_not_given_up_for_i
         beyond += reaches and far > plain.max_distance(floor)
         assert not reaches or far <= lifted.reach(floor)
     assert beyond > 10
+
+
+@metrics
+@pytest.mark.parametrize("weight", [3.0, -3.0])
+def test_no_pair_that_reaches_the_floor_lies_beyond_the_cut_off_of_its_rows(metric: Metric, weight: float) -> None:
+    vectors = clustered_unit_rows(7, 120, 8, groups=10, spread=0.6)
+    crowded = np.random.default_rng(8).uniform(0.3, 1.7, len(vectors)).astype(np.float32)  # in and out of the range
+    slope = {Metric.EUCLIDEAN: 6.0, Metric.MANHATTAN: 2.4}[metric]
+    features = (Feature("crowding", weight, 1.0, 0.6, 1.4), Feature("swapped", -1.0, 0.0, 0.0, 1.0))
+    alone = Classifier("made up", "f" * 64, metric, slope, -3.0, features[:1], NATURAL_PRIOR, {})
+    every = as_pairs(pairs_within(vectors, metric, np.inf))
+    matcher = Matcher(vectors, Described(crowded, None, None), alone)
+    for floor in (0.1, 0.5, 0.9):
+        reaching = matcher.judge(every) >= floor
+        allowed = matcher.cutoff(floor).of(every.left, every.right)
+        within = every.distance <= allowed
+        assert (within | ~reaching).all()
+        assert 0 < reaching.sum() <= within.sum() < (every.distance <= alone.reach(floor)).sum()
+        more = replace(matcher, classifier=replace(alone, features=features))  # swapped can only take away
+        np.testing.assert_allclose(
+            more.cutoff(floor).of(every.left, every.right), matcher.cutoff(floor).of(every.left, every.right)
+        )
+
+
+@metrics
+def test_without_surroundings_the_cut_off_is_the_same_for_every_row(matchers, metric: Metric) -> None:
+    matcher = matchers[metric, False]
+    assert matcher.cutoff(0.3) == Cutoff(matcher.classifier.reach(0.3))
+
+
+@metrics
+@pytest.mark.parametrize("weight", [3.0, -3.0])
+def test_every_pair_over_the_floor_lies_within_the_cut_off_of_its_own_crowding(metric: Metric, weight: float) -> None:
+    vectors = clustered_unit_rows(7, 80, 8, groups=6, spread=0.6)
+    crowded = np.random.default_rng(8).uniform(0.2, 1.8, len(vectors)).astype(np.float32)
+    slope = {Metric.EUCLIDEAN: 6.0, Metric.MANHATTAN: 2.4}[metric]
+    features = (Feature("crowding", weight, 1.0, 0.6, 1.4),)
+    classifier = Classifier("made up", "f" * 64, metric, slope, -3.0, features, NATURAL_PRIOR, {})
+    matcher = Matcher(vectors, Described(crowded, None, None), classifier)
+    cutoff, near_it = matcher.cutoff(0.5), 0
+    for (one, other), far in pairs_within(vectors, metric, np.inf).items():
+        allowed = float(np.asarray(cutoff.of(np.array([one]), np.array([other])))[0])
+        if slowly(matcher, one, other) >= 0.5:
+            assert far <= allowed + 1e-5
+            near_it += far > allowed - 0.1
+    assert near_it  # it is no wider than it has to be
+    assert np.ptp(cutoff.of(np.arange(79), np.arange(1, 80))) > 0
+
+
+def test_a_classifier_without_crowding_allows_every_pair_the_same_distance() -> None:
+    vectors = clustered_unit_rows(9, 10, 8, groups=2, spread=0.6)
+    plain = Classifier("made up", "f" * 64, Metric.EUCLIDEAN, 6.0, -3.0, (), NATURAL_PRIOR, {})
+    cutoff = Matcher(vectors, Described(None, None, None), plain).cutoff(0.5)
+    assert (cutoff.distance, cutoff.shortfall) == (plain.max_distance(0.5), None)

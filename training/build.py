@@ -1,8 +1,8 @@
 """Build the shipped encoders and classifiers from labelled pairs and questions: see training/README.md.
 
-    python training/build.py PAIRS QUESTIONS WORK [--metric euclidean]
+    python training/build.py PAIRS QUESTIONS WORK
 
-Each step is one `dedup` command on files in the folder WORK, and is skipped where its result is there already.
+Each step is one `dedup` command on files in the folder WORK; a training is skipped where its result is there already.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def main() -> None:
     trained = {name: asked.work / name for name in SHIPPED_ENCODERS}
     if not trained[MINILM].exists():
         dedup("train", fit, "--dev", held, "--keep", keep, "--output", trained[MINILM], *indexes)
-        replace(MINILM, lambda folder: save_adapter(trained[MINILM], BASE_ENCODER, RANK, folder))
+    replace(MINILM, lambda folder: save_adapter(trained[MINILM], BASE_ENCODER, RANK, folder))
     if not trained[STATIC].exists():
         dedup(
             "train", fit, "--dev", held, "--keep", many, "--architecture", "static", "--teacher", MINILM,
             "--output", trained[STATIC], *indexes,
         )  # fmt: skip
-        replace(STATIC, lambda folder: save_quantised(trained[STATIC], folder))
+    replace(STATIC, lambda folder: save_quantised(trained[STATIC], folder))
     for encoder in (*SHIPPED_ENCODERS, BASE_ENCODER):
         for metric in Metric:
             dedup("calibrate", held, "--anew", "--encoder", encoder, "--metric", metric, "--output", PACKAGE, *indexes)

@@ -64,13 +64,12 @@ def threshold_options(command: Command) -> Command:
         metavar="P",
         help="The threshold from which pairs like the calibrated ones have this precision.",
     )(with_threshold)
-    decorated = click.option(
+    return click.option(  # type: ignore[no-any-return]
         "--cost-ratio",
         type=click.FloatRange(0, min_open=True),
         metavar="R",
         help="The threshold that costs least where a wrong duplicate costs R missed ones.",
     )(decorated)
-    return decorated  # type: ignore[no-any-return]
 
 
 def setting_options(*names: str) -> Callable[[Command], Command]:

@@ -57,7 +57,7 @@ def load_encoder(name: str, metric: Metric, *, batch_size: int = 64) -> Encoder:
         return StaticEncoder(name, folder, _fingerprint(digests), metric)
     if ADAPTER_FILE not in digests:
         return TransformerEncoder(name, folder, _fingerprint(digests), metric, batch_size=batch_size)
-    base = _base_folder()
+    base = base_folder()
     base_digests = _digests(base)
     _require_known_weights(base, base_digests)
     digests |= {f"base/{file}": digest for file, digest in base_digests.items()}
@@ -102,7 +102,7 @@ def _shapes_vectors(file: PurePath) -> bool:
 
 def _require_known_weights(folder: Path, digests: Mapping[str, str]) -> None:
     """Refuse weights that are not those of which the publisher, or the folder's own record, gives the SHA-256."""
-    expected = {_WEIGHTS: _BASE_WEIGHTS_SHA256} if folder == _base_folder() else _recorded_weights(folder)
+    expected = {_WEIGHTS: _BASE_WEIGHTS_SHA256} if folder == base_folder() else _recorded_weights(folder)
     for file, digest in expected.items():
         if digests.get(file) != digest:
             raise TamperedWeights(str(folder / file), digests.get(file, "none"), digest)
@@ -145,7 +145,7 @@ def find_folder(name: str) -> Path:
     if name in SHIPPED_ENCODERS:
         return Path(str(resources.files("dedup") / "models" / name))
     if name.removeprefix("sentence-transformers/") == BASE_ENCODER:
-        return _base_folder()
+        return base_folder()
     folder = Path(name)
     if folder.is_dir():
         return folder
@@ -154,7 +154,14 @@ def find_folder(name: str) -> Path:
     return _download(name)
 
 
-def _base_folder() -> Path:
+def base_folder() -> Path:
+    """Return the folder of `BASE_ENCODER`.
+
+    Raises
+    ------
+    EncoderError
+        If its package is not installed.
+    """
     package = find_spec(_BASE_PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise EncoderError(f"the base encoder is not installed; run `pip install {_BASE_DISTRIBUTION}`")

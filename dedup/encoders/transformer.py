@@ -76,17 +76,23 @@ class TransformerEncoder:
                 "save it again"
             ) from error
         if self._adapter is not None:
-            self._adapt(model, self._adapter)
+            apply_adapter(model, self._adapter)
         return model.eval()
 
-    @staticmethod
-    def _adapt(model: SentenceTransformer, adapter: Path) -> None:
-        """Add what the adapter changes to the base's parameters, once: encoding costs what the base costs."""
-        import torch
 
-        parameters = dict(model.named_parameters())
-        with torch.no_grad():
-            for name, change in read_changes(adapter).items():
-                if name not in parameters or parameters[name].shape != change.shape:
-                    raise EncoderError(f"{adapter} changes {name}, which its base does not have; install it again")
-                parameters[name].add_(torch.from_numpy(change))
+def apply_adapter(model: SentenceTransformer, adapter: Path) -> None:
+    """Add what the adapter in a folder changes to the base's parameters, once: encoding costs what the base costs.
+
+    Raises
+    ------
+    EncoderError
+        If the adapter is damaged, or of another base.
+    """
+    import torch
+
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, change in read_changes(adapter).items():
+            if name not in parameters or parameters[name].shape != change.shape:
+                raise EncoderError(f"{adapter} changes {name}, which its base does not have; install it again")
+            parameters[name].add_(torch.from_numpy(change))

@@ -9,7 +9,7 @@ import numpy as np
 
 from dedup.encoders import registry
 from dedup.encoders.adapter import ADAPTER_FILE
-from dedup.encoders.transformer import TransformerEncoder
+from dedup.encoders.transformer import apply_adapter
 from dedup.errors import EncoderError, first_line
 from dedup.questions import Int64
 from dedup.training.batches import Tokenise
@@ -63,7 +63,7 @@ def load_for_training(name: str) -> SentenceTransformer:
     adapter = folder if (folder / ADAPTER_FILE).is_file() else None
     try:
         model = SentenceTransformer(
-            str(registry._base_folder() if adapter else folder),
+            str(registry.base_folder() if adapter else folder),
             local_files_only=True,
             model_kwargs={"use_safetensors": True, "attn_implementation": "eager"},
         )
@@ -73,7 +73,7 @@ def load_for_training(name: str) -> SentenceTransformer:
             f"{folder} cannot be loaded as a sentence-transformers model: {first_line(error)[:200]}; save it again"
         ) from error
     if adapter is not None:
-        TransformerEncoder._adapt(model, adapter)
+        apply_adapter(model, adapter)
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0

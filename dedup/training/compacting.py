@@ -63,6 +63,8 @@ def _parameters(name: str) -> dict[str, Float32]:
 def _copy_record(tuned: Path, output: Path, compacted: dict[str, int]) -> None:
     record = json.loads((tuned / RECORD).read_text("utf-8"))
     record["compacted"] = compacted
+    for file in output.rglob("*.safetensors"):
+        file.chmod(0o644)  # safetensors writes for the owner alone, and packages keep that
     record["weights"] = {
         file.relative_to(output).as_posix(): sha256(file) for file in sorted(output.rglob("*.safetensors"))
     }

@@ -42,7 +42,7 @@ class Recipe:
 
 RECIPES: Mapping[Architecture, Recipe] = {
     Architecture.TRANSFORMER: Recipe(5e-5, 1, distillation_rate=0.0, distillation_epochs=0),
-    Architecture.STATIC: Recipe(5e-3, 4, distillation_rate=1e-2, distillation_epochs=5),
+    Architecture.STATIC: Recipe(5e-4, 2, distillation_rate=1e-2, distillation_epochs=5),
     Architecture.LSTM: Recipe(1e-3, 4, distillation_rate=2e-3, distillation_epochs=5),
     Architecture.CNN: Recipe(1e-3, 4, distillation_rate=2e-3, distillation_epochs=5),
 }

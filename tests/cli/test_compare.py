@@ -11,8 +11,8 @@ from corpora import write_csv
 from fakes import HashingEncoder
 from labels import HEADER, write_pairs
 
-from dedup.judging import compare
 from dedup.evaluation import number_texts, question_components
+from dedup.judging import compare
 from dedup.progress import Silent
 from dedup.questions import Metric
 from dedup.settings import Settings

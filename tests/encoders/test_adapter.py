@@ -30,7 +30,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tiny transformer stands for the base encoder."""
     (weights,) = base.glob("*.safetensors")
-    monkeypatch.setattr(registry, "_base_folder", lambda: base)
+    monkeypatch.setattr(registry, "base_folder", lambda: base)
     monkeypatch.setattr(registry, "_BASE_WEIGHTS_SHA256", hashlib.sha256(weights.read_bytes()).hexdigest())
 
 
@@ -139,7 +139,9 @@ def test_an_adapter_that_is_not_the_recorded_one_is_refused(base: Path, tmp_path
     content = bytearray((folder / ADAPTER_FILE).read_bytes())
     content[-1] ^= 1
     (folder / ADAPTER_FILE).write_bytes(content)
-    with pytest.raises(TamperedWeights, match=rf"adapter\.safetensors has SHA-256 .*the published weights have {digest[:16]}"):
+    with pytest.raises(
+        TamperedWeights, match=rf"adapter\.safetensors has SHA-256 .*the published weights have {digest[:16]}"
+    ):
         loaded(folder)
 
 

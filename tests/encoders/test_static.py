@@ -14,7 +14,7 @@ from dedup.encoders import load_encoder
 from dedup.errors import EncoderError
 from dedup.questions import Metric
 
-WORDS = "how do i what is the boil paint egg horse kettle ? a".split()
+WORDS = ["how", "do", "i", "what", "is", "the", "boil", "paint", "egg", "horse", "kettle", "?", "a"]
 TEXTS = ["how do i boil an egg?", "what is a horse", "kettle kettle egg", "how " * 400, "zebra", "a", ""]
 
 

@@ -69,9 +69,7 @@ def test_a_generation_is_read_back_as_it_was_written(tmp_path, metric, kind):
 
 
 def test_the_sample_of_the_corpus_is_read_without_the_index(folder):
-    keys, vectors = load_reference(
-        folder, NAME, fingerprint=FINGERPRINT, encoder="trigrams", metric=Metric.EUCLIDEAN
-    )
+    keys, vectors = load_reference(folder, NAME, fingerprint=FINGERPRINT, encoder="trigrams", metric=Metric.EUCLIDEAN)
     assert key_bytes(keys) == key_bytes(KEYS[:80])
     np.testing.assert_array_equal(vectors, REFERENCE)
     with pytest.raises(GenerationMismatch, match=f"{NAME} holds vectors of trigrams"):
