@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from dedup.encoders.protocol import unit_rows
 from dedup.errors import EncoderError, first_line
@@ -42,6 +41,8 @@ class StaticEncoder:
 
         A text of which no token is known (the tokenizer gives none) has the vector of all tokens, averaged.
         """
+        from scipy.sparse import csr_array
+
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         tokens = [encoding.ids for encoding in encodings]
         counts = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
