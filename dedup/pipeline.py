@@ -36,7 +36,7 @@ from dedup.ingest import Ingested, ingest
 from dedup.installed import load_installed
 from dedup.join import Joined, self_join
 from dedup.matching import Matcher
-from dedup.priors import estimate_prior
+from dedup.priors import estimate_share
 from dedup.progress import Progress, Silent, Stopwatch
 from dedup.questions import Float32, Float64, Pairs
 from dedup.report import run_name, write_report
@@ -114,7 +114,7 @@ def find_duplicates(matcher: Matcher, settings: Settings, progress: Progress) ->
     with progress.stage("judge", "pairs", total=len(joined.pairs)) as advance:
         judged = matcher.judge(joined.pairs)
         if settings.prior == AUTO:
-            matcher = replace(matcher, classifier=_at_estimated_prior(classifier, judged, settings.candidate_floor))
+            matcher = replace(matcher, classifier=_at_estimated_prior(classifier, joined.pairs.distance))
             judged = matcher.judge(joined.pairs)
         candidate = judged >= settings.candidate_floor
         pairs, probability = joined.pairs.where(candidate), judged[candidate]
@@ -127,21 +127,22 @@ def find_duplicates(matcher: Matcher, settings: Settings, progress: Progress) ->
     return Found(index, matcher, joined, pairs, probability, clusters)
 
 
-def _at_estimated_prior(classifier: Classifier, judged: Float64, floor: float) -> Classifier:
-    """Return the classifier for the share of duplicates that the pairs themselves make most likely.
+def _at_estimated_prior(classifier: Classifier, distance: Float32) -> Classifier:
+    """Return the classifier for the share of duplicates that the pairs' distances make most likely.
 
-    Never for a higher one than its own: the pairs were joined up to where that one gives them ``floor``.
+    Judged up to where its own probability is one half: so far every pair is found, however sparse its surroundings.
+    Never for a higher share than its own, for which pairs were joined.
     """
-    if not len(judged):
-        return classifier
-    fitted = classifier.prior_within(classifier.max_distance(floor))
-    estimated = estimate_prior(judged, fitted).prior
+    cutoff = classifier.max_distance(0.5)
+    estimated = estimate_share(distance, classifier.fit["distances"]["duplicates"], cutoff)
+    fitted = classifier.prior_within(cutoff)
+    odds = classifier.prior / (1 - classifier.prior) * estimated / (1 - estimated) * (1 - fitted) / fitted
     log.info(
-        "of the pairs that near, %.1f%% are estimated to be duplicates; of labelled ones %.1f%% were",
+        "of the pairs within %.3f, %.1f%% are estimated to be duplicates; of labelled ones %.1f%% were",
+        cutoff,
         100 * estimated,
         100 * fitted,
     )
-    odds = classifier.prior / (1 - classifier.prior) * estimated / (1 - estimated) * (1 - fitted) / fitted
     return classifier.at_prior(min(classifier.prior, odds / (1 + odds)))
 
 

@@ -1,106 +1,84 @@
-"""Probabilities for another share of duplicates than the one they were fitted on.
+"""The share of duplicates among pairs without labels: what probabilities have to be moved to.
 
-All of this rests on *label shift*: among duplicates, and among the others, what the classifier looks at is spread as it
-was where it was fitted, and only the share of duplicates is another. It does not hold where
-
-- the questions are of another kind (a site on one subject, where everything lies nearer): use `dedup.adaptation`;
-- the pairs were picked otherwise: the classifier was fitted on pairs of any distance and is asked about those under a
-  cut-off. Then the share that the probabilities are for is not the fitted one, but the one *under the cut-off*, which
-  `prior_under` gives; with it, the rest holds again.
-
-An estimate is only as good as that; nothing in unlabelled probabilities themselves can tell.
+A classifier is fitted on labelled pairs, of which a third are duplicates; a self-join yields others. Saerens, Latinne &
+Decaestecker (2002), "Adjusting the outputs of a classifier to new a priori probabilities", estimate the new share from
+the probabilities, provided that the others are spread as the labelled ones are. Those of a self-join are not: their
+number grows with the distance, up to the cut-off. On Quora's dev questions that estimate is 1.9% where at least 17% are
+labelled duplicates. So here the duplicates are spread as the labelled ones are, and the others exponentially, at a rate
+that is estimated with the share.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dedup.errors import ClassifierError
 from dedup.evaluation import prior_weights
-from dedup.questions import Float64
 
+_BINS = 40
+_STEEPEST = 40.0  # e-folds from 0 to the cut-off
 _LEAST = 1e-6  # a share of 0 or of 1 would make every later probability 0 or 1
 
 
-@dataclass(frozen=True, slots=True)
-class PriorEstimate:
-    """The share of duplicates among pairs without labels."""
+def estimate_share(distance: np.typing.ArrayLike, percentiles: np.typing.ArrayLike, cutoff: float) -> float:
+    """Estimate which share of the pairs within a cut-off are duplicates, from their distances alone.
 
-    prior: float  # from 1e-6 to 1 - 1e-6
-    standard_error: float  # from the curvature of the likelihood; infinite where the probabilities tell nothing
-
-
-def estimate_prior(probability: Float64, fitted_prior: float) -> PriorEstimate:
-    """Estimate the share of duplicates among pairs from their probabilities alone, under label shift.
-
-    The prior that makes the probabilities most likely. Saerens and others climb to it by expectation maximisation, in
-    hundreds of steps where the classes overlap; in one unknown the likelihood has a single peak, and this finds the
-    same one as the root of its slope.
+    The most likely mixture of the labelled duplicates' distances and an exponential rise, both up to the cut-off, on a
+    histogram.
 
     Parameters
     ----------
-    probability
-        (n_pairs,), calibrated for ``fitted_prior``.
+    distance
+        (n_pairs,): of all pairs within ``cutoff``; farther ones are left out.
+    percentiles
+        (m,) ascending, from the 0th to the 100th, of the distances of labelled duplicates.
 
     Raises
     ------
     ClassifierError
-        If there is no pair, or the fitted prior is not above 0 and below 1.
-
-    Source: Saerens, Latinne & Decaestecker (2002), "Adjusting the outputs of a classifier to new a priori
-    probabilities"; Alexandari, Kundaje & Shrikumar (2020) on the single peak.
+        If no pair, or no labelled duplicate, is within the cut-off.
     """
-    from scipy.optimize import brentq
+    from scipy.optimize import brentq, minimize_scalar
 
-    _check(fitted_prior)
-    if not len(probability):
-        raise ClassifierError("no pair to estimate the share of duplicates from; expected at least one probability")
-    if_duplicate, if_other = probability / fitted_prior, (1 - probability) / (1 - fitted_prior)
-    gain = if_duplicate - if_other
+    edges = np.linspace(0.0, max(cutoff, 0.0), _BINS + 1)
+    counts = np.histogram(np.asarray(distance), edges)[0].astype(np.float64)
+    shares = np.asarray(percentiles, dtype=np.float64)
+    duplicates = np.diff(np.interp(edges, shares, np.linspace(0, 1, len(shares))))
+    if cutoff <= 0 or not counts.sum() or not duplicates.sum():
+        raise ClassifierError(
+            f"no pair, or no labelled duplicate, lies within a distance of {cutoff:g}: the share of duplicates cannot "
+            "be estimated; give --prior a number"
+        )
+    duplicates /= duplicates.sum()
 
-    def slope(prior: float) -> float:
-        return float((gain / (if_other + prior * gain)).mean())
+    def best_share(rate: float) -> tuple[float, float]:
+        others = np.exp(rate * (edges[1:] / cutoff - 1))
+        others /= others.sum()
+        gain = duplicates - others
 
-    if not gain.any():
-        return PriorEstimate(fitted_prior, float("inf"))
-    if slope(_LEAST) <= 0:
-        prior = _LEAST
-    elif slope(1 - _LEAST) >= 0:
-        prior = 1 - _LEAST
-    else:
-        prior = float(brentq(slope, _LEAST, 1 - _LEAST, xtol=1e-12))
-    information = float(((gain / (if_other + prior * gain)) ** 2).sum())
-    return PriorEstimate(prior, information**-0.5)
+        def slope(share: float) -> float:
+            return float(counts @ (gain / (others + share * gain)))
 
+        if slope(_LEAST) <= 0:
+            share = _LEAST
+        elif slope(1 - _LEAST) >= 0:
+            share = 1 - _LEAST
+        else:
+            share = float(brentq(slope, _LEAST, 1 - _LEAST))
+        return share, -float(counts @ np.log(others + share * gain))
 
-def correct_prior(probability: Float64, fitted_prior: float, new_prior: float) -> Float64:
-    """Return what probabilities for one share of duplicates are for another: the odds scaled by the ratio of the odds.
-
-    Same shape; 0 and 1 stay. Back again with the two priors swapped.
-
-    Raises
-    ------
-    ClassifierError
-        If a prior is not above 0 and below 1.
-
-    Source: Elkan (2001), "The foundations of cost-sensitive learning", theorem 2.
-    """
-    _check(fitted_prior)
-    _check(new_prior)
-    duplicate = probability * (new_prior / fitted_prior)
-    other = (1 - probability) * ((1 - new_prior) / (1 - fitted_prior))
-    corrected: Float64 = duplicate / (duplicate + other)
-    return corrected
+    rates = np.linspace(0, _STEEPEST, 41)
+    start = rates[int(np.argmin([best_share(rate)[1] for rate in rates]))]
+    found = minimize_scalar(lambda rate: best_share(rate)[1], bounds=(max(0.0, start - 1), start + 1), method="bounded")
+    return best_share(float(found.x))[0]
 
 
 def prior_under(distance: np.typing.ArrayLike, duplicate: NDArray[np.bool_], cutoff: float, *, prior: float) -> float:
     """Return the share of duplicates among labelled pairs within a cut-off distance.
 
-    It is the fitted prior of a classifier that was fitted on all these pairs at ``prior``, and is only asked about
-    pairs within the cut-off: give it to `estimate_prior` and `correct_prior` together with such pairs.
+    A classifier that was fitted on all these pairs at ``prior``, and is asked about pairs within the cut-off, takes
+    this share of them for duplicates: what `estimate_share` is compared with.
 
     Parameters
     ----------
