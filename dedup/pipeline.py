@@ -22,7 +22,7 @@ from dedup.classifier import Classifier
 from dedup.clustering import Clusters, cluster_pairs, name_clusters
 from dedup.collapse import Texts, as_question_pairs, collapse
 from dedup.encoders import Encoder, VectorStore, encode_missing
-from dedup.errors import DumpError, StoreError
+from dedup.errors import ClassifierError, DumpError, StoreError
 from dedup.features import REFERENCE_SIZE, Described, background_of, describe_questions, needs_texts
 from dedup.index import (
     FaissIndex,
@@ -134,8 +134,12 @@ def _at_estimated_prior(classifier: Classifier, distance: Float32) -> Classifier
     Never for a higher share than its own, for which pairs were joined.
     """
     cutoff = classifier.max_distance(0.5)
-    estimated = estimate_share(distance, classifier.fit["distances"]["duplicates"], cutoff)
-    fitted = classifier.prior_within(cutoff)
+    try:
+        estimated = estimate_share(distance, classifier.fit.get("distances", {}).get("duplicates", ()), cutoff)
+        fitted = classifier.prior_within(cutoff)
+    except ClassifierError as error:
+        log.warning("%s; the classifier's own share is taken", str(error).split(";")[0])
+        return classifier
     odds = classifier.prior / (1 - classifier.prior) * estimated / (1 - estimated) * (1 - fitted) / fitted
     log.info(
         "of the pairs within %.3f, %.1f%% are estimated to be duplicates; of labelled ones %.1f%% were",

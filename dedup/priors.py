@@ -44,7 +44,7 @@ def estimate_share(distance: np.typing.ArrayLike, percentiles: np.typing.ArrayLi
     edges = np.linspace(0.0, max(cutoff, 0.0), _BINS + 1)
     counts = np.histogram(np.asarray(distance), edges)[0].astype(np.float64)
     shares = np.asarray(percentiles, dtype=np.float64)
-    duplicates = np.diff(np.interp(edges, shares, np.linspace(0, 1, len(shares))))
+    duplicates = np.diff(np.interp(edges, shares, np.linspace(0, 1, len(shares)))) if len(shares) else np.zeros(_BINS)
     if cutoff <= 0 or not counts.sum() or not duplicates.sum():
         raise ClassifierError(
             f"no pair, or no labelled duplicate, lies within a distance of {cutoff:g}: the share of duplicates cannot "
