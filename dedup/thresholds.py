@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.errors import ClassifierError
+from dedup.evaluation import wilson_interval
 from dedup.questions import Float64
 
 ENOUGH_FLAGGED = 30
 """Fewer flagged pairs than these, in effect, say nothing of a precision."""
-
-_QUANTILE = 1.959963984540054  # of the normal distribution, for 95%
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +92,3 @@ def threshold_for_cost(false_positive: float, false_negative: float) -> float:
         if not 0 < cost < float("inf"):
             raise ClassifierError(f"a mistake's cost is {cost:g}; expected a number above 0, in the same unit for both")
     return 1 / (1 + false_negative / false_positive)
-
-
-def wilson_interval(share: float, n: float) -> tuple[float, float]:
-    """Return the 95% interval of a share that was seen among ``n``; Wilson (1927), "Probable inference"."""
-    squared = _QUANTILE**2
-    middle = (share + squared / (2 * n)) / (1 + squared / n)
-    half = _QUANTILE / (1 + squared / n) * np.sqrt(share * (1 - share) / n + squared / (4 * n * n))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))

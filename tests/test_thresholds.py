@@ -10,12 +10,11 @@ from oracles import repeatable
 from scipy.stats import binomtest
 
 from dedup.errors import ClassifierError
-from dedup.evaluation import prior_weights
+from dedup.evaluation import prior_weights, wilson_interval
 from dedup.thresholds import (
     ENOUGH_FLAGGED,
     threshold_for_cost,
     threshold_for_precision,
-    wilson_interval,
 )
 
 

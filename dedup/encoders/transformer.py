@@ -59,25 +59,41 @@ class TransformerEncoder:
 
     @cached_property
     def _model(self) -> SentenceTransformer:
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging as transformers_logging
+        return load_model(self._folder, self._adapter).eval()
 
-        # Their progress bars and their notes on every file they open are not this program's.
-        logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        try:
-            model = SentenceTransformer(
-                str(self._folder), local_files_only=True, model_kwargs={"use_safetensors": True}
-            )
-        except Exception as error:
-            # What a damaged model folder raises is the business of three libraries, and not documented by any.
-            raise EncoderError(
-                f"{self._folder} cannot be loaded as a sentence-transformers model: {first_line(error)[:200]}; "
-                "save it again"
-            ) from error
-        if self._adapter is not None:
-            apply_adapter(model, self._adapter)
-        return model.eval()
+
+def load_model(folder: Path, adapter: Path | None = None, *, attention: str | None = None) -> SentenceTransformer:
+    """Load a sentence-transformers folder of safetensors, with what an adapter in another folder changes.
+
+    Parameters
+    ----------
+    attention
+        Which implementation of it; by default the library's choice.
+
+    Raises
+    ------
+    EncoderError
+        If the folder is not such a model, or the adapter is damaged or of another base.
+    """
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as transformers_logging
+
+    # Their progress bars and their notes on every file they open are not this program's.
+    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    chosen = {} if attention is None else {"attn_implementation": attention}
+    try:
+        model = SentenceTransformer(
+            str(folder), local_files_only=True, model_kwargs={"use_safetensors": True, **chosen}
+        )
+    except Exception as error:
+        # What a damaged model folder raises is the business of three libraries, and not documented by any.
+        raise EncoderError(
+            f"{folder} cannot be loaded as a sentence-transformers model: {first_line(error)[:200]}; save it again"
+        ) from error
+    if adapter is not None:
+        apply_adapter(model, adapter)
+    return model
 
 
 def apply_adapter(model: SentenceTransformer, adapter: Path) -> None:

@@ -8,7 +8,7 @@ from dedup.evaluation.clusters import ClusterEvaluation, evaluate_clusters, eval
 from dedup.evaluation.comparison import Comparison, Difference, compare_pairs
 from dedup.evaluation.curves import PrecisionRecall, ReliabilityBin, precision_recall, reliability
 from dedup.evaluation.pairs import Evaluation, evaluate_pairs, prior_weights, score_pairs
-from dedup.evaluation.resampling import largest_share, number_texts, question_components
+from dedup.evaluation.resampling import largest_share, number_texts, question_components, wilson_interval
 
 __all__ = [
     "ClusterEvaluation",
@@ -28,4 +28,5 @@ __all__ = [
     "question_components",
     "reliability",
     "score_pairs",
+    "wilson_interval",
 ]

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.evaluation.pairs import RankedPairs, prior_weights
-from dedup.evaluation.resampling import RESAMPLES, draws, interval
+from dedup.evaluation.resampling import RESAMPLES, draws, interval, wilson_interval
 from dedup.questions import Float64, Int64
 
 _POINTS = 201  # of the curve; every half percent of recall
 _BINS = 15  # of the reliability diagram, as many as those of the expected calibration error
-_NORMAL = 1.959964  # the 97.5th percentile of the normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +132,5 @@ def _wilson(duplicates: int, pairs: int, odds: float) -> tuple[float, float]:
 
     ``odds`` is what the weighting to the prior multiplies the odds of a duplicate by.
     """
-    share, noise = duplicates / pairs, _NORMAL**2 / pairs
-    middle = share + noise / 2
-    reach = np.sqrt(share * (1 - share) * noise + noise**2 / 4)
-    low, high = ((middle - reach) / (1 + noise), (middle + reach) / (1 + noise))
+    low, high = wilson_interval(duplicates / pairs, pairs)
     return float(low * odds / (low * odds + 1 - low)), float(high * odds / (high * odds + 1 - high))

@@ -20,6 +20,8 @@ RESAMPLES = 1000
 _SEED = 369
 _BLOCK = 1 << 20  # counts drawn at once: what is computed from a block should stay small beside the pairs themselves
 
+_NORMAL = 1.959963984540054  # the 97.5th percentile of the normal distribution
+
 
 def draws(component: Int64, resamples: int = RESAMPLES) -> Iterator[Float64]:
     """Yield how often each row is drawn, in blocks of shape (some, n_rows), together ``resamples`` rows.
@@ -87,3 +89,11 @@ def question_components(left: Int64, right: Int64, joined: NDArray[np.bool_] | N
 def largest_share(component: Int64) -> float:
     """Return which share of the rows the largest component holds."""
     return float(np.unique(component, return_counts=True)[1].max() / len(component))
+
+
+def wilson_interval(share: float, n: float) -> tuple[float, float]:
+    """Return the 95% interval of a share that was seen among ``n``; Wilson (1927), "Probable inference"."""
+    squared = _NORMAL**2
+    middle = (share + squared / (2 * n)) / (1 + squared / n)
+    half = _NORMAL / (1 + squared / n) * np.sqrt(share * (1 - share) / n + squared / (4 * n * n))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))

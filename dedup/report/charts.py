@@ -85,7 +85,7 @@ def draw_histogram(edges: Float64, counts: Int64, cutoff: float, classifier: Cla
     """
     if not counts.sum():
         return None
-    axis = _Axis.over(edges, cutoff)
+    axis = Axis.over(edges, cutoff)
     step = max(1.0, _round_step(float(counts.max()) / _Y_TICKS))
     top = step * math.ceil(counts.max() / step)
     middle = classifier.probability((edges[:-1] + edges[1:]) / 2)
@@ -97,49 +97,52 @@ def draw_histogram(edges: Float64, counts: Int64, cutoff: float, classifier: Cla
         bins=bins,
         bars=tuple(bar for one in bins for bar in _bars(one, axis, top, cutoff)),
         x_ticks=axis.ticks(),
-        y_ticks=tuple(
-            Tick(_rounded(100 * at / top), compact(at)) for at in np.arange(0, top + step / 2, step).tolist()
-        ),
+        y_ticks=tuple(Tick(rounded(100 * at / top), compact(at)) for at in np.arange(0, top + step / 2, step).tolist()),
         curve=_curve(axis, classifier),
-        threshold=_rounded(axis.percent(cutoff)) if cutoff >= 0 else None,
+        threshold=rounded(axis.percent(cutoff)) if cutoff >= 0 else None,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Axis:
+class Axis:
+    """The distances that a picture is wide."""
+
     low: float
     high: float
 
     @classmethod
-    def over(cls, edges: Float64, cutoff: float) -> _Axis:
+    def over(cls, edges: Float64, cutoff: float) -> Axis:
+        """Return the axis from the first edge to the last, with the cut-off in view."""
         low, high = min(float(edges[0]), max(cutoff, 0.0)), max(float(edges[-1]), cutoff)
         return cls(low, high if high > low else low + 1.0)
 
     def percent(self, distance: float) -> float:
+        """Return where a distance stands, in percent from the left."""
         return 100 * (distance - self.low) / (self.high - self.low)
 
     def ticks(self) -> tuple[Tick, ...]:
+        """Return some round distances and where they stand."""
         step = _round_step((self.high - self.low) / _X_TICKS)
         decimals = max(0, -math.floor(math.log10(step)))
         multiples = range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)
-        return tuple(Tick(_rounded(self.percent(step * i)), f"{step * i:.{decimals}f}") for i in multiples)
+        return tuple(Tick(rounded(self.percent(step * i)), f"{step * i:.{decimals}f}") for i in multiples)
 
 
-def _bars(bin: Bin, axis: _Axis, top: float, cutoff: float) -> list[Bar]:
+def _bars(bin: Bin, axis: Axis, top: float, cutoff: float) -> list[Bar]:
     """Return a bin's bar; the one that the threshold falls into is drawn in two parts of the same height."""
     if not bin.count:
         return []
     border = min(max(cutoff, bin.low), bin.high)
     sides = ((bin.low, border, True), (border, bin.high, False))
-    height = _rounded(100 * bin.count / top)
+    height = rounded(100 * bin.count / top)
     return [
-        Bar(bin, _rounded(axis.percent(low)), _rounded(axis.percent(high) - axis.percent(low)), height, duplicates)
+        Bar(bin, rounded(axis.percent(low)), rounded(axis.percent(high) - axis.percent(low)), height, duplicates)
         for low, high, duplicates in sides
         if high > low
     ]
 
 
-def _curve(axis: _Axis, classifier: Classifier) -> str:
+def _curve(axis: Axis, classifier: Classifier) -> str:
     distance = np.linspace(axis.low, axis.high, _CURVE_POINTS)
     across, down = np.linspace(0, 100, _CURVE_POINTS), 100 - 100 * classifier.probability(distance)
     return "M" + " L".join(f"{x:.2f},{y:.2f}" for x, y in zip(across, down, strict=True))
@@ -151,5 +154,6 @@ def _round_step(at_least: float) -> float:
     return next(power * step for step in _STEPS if power * step >= at_least * (1 - 1e-9))
 
 
-def _rounded(percent: float) -> float:
+def rounded(percent: float) -> float:
+    """Return a place with as many digits as a page needs."""
     return round(percent, 4)

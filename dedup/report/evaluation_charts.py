@@ -8,7 +8,7 @@ import numpy as np
 
 from dedup.evaluation import Evaluation, PrecisionRecall, ReliabilityBin
 from dedup.questions import Float64, Int64
-from dedup.report.charts import Tick, _Axis, _rounded
+from dedup.report.charts import Axis, Tick, rounded
 
 _TABLE_EVERY = 10  # points of the curve: one row for 5% of recall
 
@@ -95,8 +95,8 @@ def draw_precision_recall(curve: PrecisionRecall, evaluation: Evaluation) -> Pre
     return PrecisionRecallChart(
         curve=f"M{_points(curve.recall, curve.precision)}",
         band=f"M{there} L{back} Z",
-        across=_rounded(100 * evaluation.scores["recall"]),
-        down=_rounded(100 - 100 * evaluation.scores["precision"]),
+        across=rounded(100 * evaluation.scores["recall"]),
+        down=rounded(100 - 100 * evaluation.scores["precision"]),
         points=tuple(CurvePoint(*map(float, row)) for row in zip(*(column[rows] for column in columns), strict=True)),
     )
 
@@ -108,19 +108,19 @@ def draw_reliability(bins: tuple[ReliabilityBin, ...], said: Float64) -> Reliabi
         points=tuple(
             ReliabilityPoint(
                 bin=one,
-                across=_rounded(100 * one.said),
-                down=_rounded(100 - 100 * one.came_true),
-                top=_rounded(100 - 100 * one.high),
-                bottom=_rounded(100 - 100 * one.low),
+                across=rounded(100 * one.said),
+                down=rounded(100 - 100 * one.came_true),
+                top=rounded(100 - 100 * one.high),
+                bottom=rounded(100 - 100 * one.low),
             )
             for one in bins
         ),
         said=tuple(
             Bar(
-                left=_rounded(width * at),
-                width=_rounded(width),
-                top=_rounded(100 - 100 * share / highest),
-                height=_rounded(100 * share / highest),
+                left=rounded(width * at),
+                width=rounded(width),
+                top=rounded(100 - 100 * share / highest),
+                height=rounded(100 * share / highest),
                 label=f"{width * at / 100:g} to {width * (at + 1) / 100:g}: {share:.1%}",
             )
             for at, share in enumerate(said.tolist())
@@ -130,7 +130,7 @@ def draw_reliability(bins: tuple[ReliabilityBin, ...], said: Float64) -> Reliabi
 
 def draw_distances(edges: Float64, duplicates: Int64, others: Int64) -> DistanceChart:
     """Draw two histograms over the same (bins + 1,) edges, mirrored; both have pairs."""
-    axis = _Axis.over(edges, float(edges[0]))
+    axis = Axis.over(edges, float(edges[0]))
     shares = [counts / counts.sum() for counts in (duplicates, others)]
     top = float(np.max(shares))
     left = [axis.percent(edge) for edge in edges.tolist()]
@@ -138,10 +138,10 @@ def draw_distances(edges: Float64, duplicates: Int64, others: Int64) -> Distance
     def bars(share: Float64, counts: Int64, sign: int) -> tuple[Bar, ...]:
         return tuple(
             Bar(
-                left=_rounded(left[at]),
-                width=_rounded(left[at + 1] - left[at]),
-                top=_rounded(50 - 50 * share[at] / top if sign > 0 else 50.0),
-                height=_rounded(50 * share[at] / top),
+                left=rounded(left[at]),
+                width=rounded(left[at + 1] - left[at]),
+                top=rounded(50 - 50 * share[at] / top if sign > 0 else 50.0),
+                height=rounded(50 * share[at] / top),
                 label=f"{edges[at]:.4g} to {edges[at + 1]:.4g}: {counts[at]:,} pairs",
             )
             for at in np.flatnonzero(counts).tolist()

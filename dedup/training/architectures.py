@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dedup.encoders import registry
 from dedup.encoders.adapter import ADAPTER_FILE
-from dedup.encoders.transformer import apply_adapter
-from dedup.errors import EncoderError, first_line
+from dedup.encoders.transformer import load_model
 from dedup.questions import Int64
 from dedup.training.batches import Tokenise
 from dedup.training.options import MAX_TOKENS, Architecture, TrainingOptions
@@ -51,29 +49,15 @@ def load_for_training(name: str) -> SentenceTransformer:
     EncoderError
         If it is not a sentence-transformers model of safetensors.
     """
-    from sentence_transformers import SentenceTransformer
     from torch import nn
     from transformers.utils import logging as transformers_logging
 
-    # Their progress bars and their notes on every file they open are not this program's.
-    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = registry.find_folder(name)
-    adapter = folder if (folder / ADAPTER_FILE).is_file() else None
-    try:
-        model = SentenceTransformer(
-            str(registry.base_folder() if adapter else folder),
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True, "attn_implementation": "eager"},
-        )
-    except Exception as error:
-        # What a damaged model folder raises is the business of three libraries, and not documented by any.
-        raise EncoderError(
-            f"{folder} cannot be loaded as a sentence-transformers model: {first_line(error)[:200]}; save it again"
-        ) from error
-    if adapter is not None:
-        apply_adapter(model, adapter)
+    if (folder / ADAPTER_FILE).is_file():
+        model = load_model(registry.base_folder(), folder, attention="eager")
+    else:
+        model = load_model(folder, attention="eager")
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
