@@ -119,11 +119,16 @@ def _encode_chunk(encoder: Encoder, store: VectorStore, keys: Keys, texts: list[
     """Encode the longest texts first, so that those of one batch are of one length and little is padded."""
     order = np.array(sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True), dtype=np.int64)
     saved, unsaved, last = 0, list[Float32](), time.monotonic()
-    for start in range(0, len(order), _CALL_TEXTS):
-        some = order[start : start + _CALL_TEXTS]
-        unsaved.append(encoder.encode([texts[i] for i in some]))
-        advance(len(some))
-        encoded = start + len(some)
-        if encoded == len(order) or time.monotonic() - last >= _UNSAVED_SECONDS:
+    try:
+        for start in range(0, len(order), _CALL_TEXTS):
+            some = order[start : start + _CALL_TEXTS]
+            unsaved.append(encoder.encode([texts[i] for i in some]))
+            if time.monotonic() - last >= _UNSAVED_SECONDS:
+                encoded = start + len(some)
+                store.append(keys[order[saved:encoded]], np.concatenate(unsaved))
+                saved, unsaved, last = encoded, [], time.monotonic()
+            advance(len(some))
+    finally:  # also where it is interrupted, or the encoder fails: what is encoded is never encoded again
+        if unsaved:
+            encoded = saved + sum(map(len, unsaved))
             store.append(keys[order[saved:encoded]], np.concatenate(unsaved))
-            saved, unsaved, last = encoded, [], time.monotonic()
