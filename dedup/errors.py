@@ -13,6 +13,8 @@
     ├── EvaluationError         labels that nothing can be judged by
     ├── TrainingError           an encoder cannot be trained on this, or not here
     ├── ArtifactDamaged         a stored folder's file is missing, cut short or has the wrong SHA-256
+    ├── Locked                  another job works on the same database or indexes folder
+    ├── Interrupted             SIGINT or SIGTERM asked the work to stop, and it did
     ├── GenerationError         an index generation is refused, by name
     │   ├── NoGeneration        nothing has been built yet
     │   └── GenerationMismatch  it holds another encoder's, metric's or normaliser's vectors
@@ -23,13 +25,34 @@
 Every message says what was found, what was expected and what to do.
 """
 
-from typing import ClassVar
+from enum import IntEnum
+from signal import Signals
+
+
+class ExitCode(IntEnum):
+    """How the command ends, for scripts; docs/operations.md says what to do about each."""
+
+    DONE = 0
+    ERROR = 1
+    USAGE = 2  # click's own
+    NOTHING_TO_DO = 3
+    LOCKED = 4
+    BELOW_RECALL_FLOOR = 5
+    INTERRUPTED = 128 + Signals.SIGINT
+    TERMINATED = 128 + Signals.SIGTERM
 
 
 class DedupError(Exception):
     """The base of every error a user can cause or mend."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ExitCode = ExitCode.ERROR
+
+
+def exit_code(error: BaseException) -> ExitCode:
+    """Return how the command ends where this error ends it."""
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    return error.exit_code if isinstance(error, DedupError) else ExitCode.ERROR
 
 
 def first_line(error: Exception) -> str:
@@ -86,6 +109,25 @@ class TrainingError(DedupError):
 
 class ArtifactDamaged(DedupError):
     """A stored folder (an index generation, a segment of vectors) has a file missing, cut short or altered."""
+
+
+class Locked(DedupError):
+    """Another job works on the same database or indexes folder; ``what`` is locked, ``holder`` says who has it."""
+
+    exit_code = ExitCode.LOCKED
+
+    def __init__(self, what: str, holder: object) -> None:
+        super().__init__(f"{what} is in use by {holder}; wait for it with --wait SECONDS, or try again when it is done")
+        self.what = what
+        self.holder = holder
+
+
+class Interrupted(DedupError):
+    """A signal asked the work to stop, and it did, between two batches."""
+
+    def __init__(self, signal: Signals) -> None:
+        super().__init__(f"interrupted by {signal.name}; run it again, what was recorded and encoded is kept")
+        self.exit_code = ExitCode(128 + signal)
 
 
 class GenerationError(DedupError):

@@ -9,20 +9,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from dedup.artifacts import require_writable
 from dedup.classifier import Classifier
 from dedup.clustering import Clusters, cluster_pairs, name_clusters
 from dedup.collapse import Texts, as_question_pairs, collapse
 from dedup.encoders import Encoder, VectorStore, encode_missing
-from dedup.errors import ClassifierError, DumpError, StoreError
+from dedup.errors import ClassifierError, DumpError
 from dedup.features import REFERENCE_SIZE, Described, background_of, describe_questions, needs_texts
 from dedup.index import (
     FaissIndex,
@@ -34,10 +30,11 @@ from dedup.index import (
 )
 from dedup.ingest import Ingested, ingest
 from dedup.installed import load_installed
+from dedup.jobs import Job, running
 from dedup.join import Joined, self_join
 from dedup.matching import Matcher
 from dedup.priors import estimate_share
-from dedup.progress import Progress, Silent, Stopwatch
+from dedup.progress import Progress, Silent
 from dedup.questions import Float32, Float64, Pairs
 from dedup.report import run_name, write_report
 from dedup.reuse import result_digest, standing_result
@@ -47,6 +44,9 @@ from dedup.store import Corpus, GenerationRecord, RecordedClusters, RunKind, Run
 from dedup.text import NORMALISER_VERSION, key_bytes
 
 log = logging.getLogger(__name__)
+
+PUBLISHING = "write"
+"""The stage in which the results take effect: from there on a run is quicker finished than done again."""
 
 _KEPT_GENERATIONS = 1  # beside the one in service: for who still reads it, and to go back to
 
@@ -150,51 +150,22 @@ def _at_estimated_prior(classifier: Classifier, distance: Float32) -> Classifier
     return classifier.at_prior(min(classifier.prior, odds / (1 + odds)))
 
 
-def run(dumps: Sequence[str], settings: Settings, *, progress: Progress | None = None) -> RunResult:
+def run(dumps: Sequence[str], settings: Settings, *, wait: float = 0.0, progress: Progress | None = None) -> RunResult:
     """Record the questions of ``dumps`` and find the duplicates among all that are recorded.
 
     Raises
     ------
+    Locked
+        If another job still works on the database or the indexes folder after ``wait`` seconds.
     DedupError
         One of its kinds, with what to do. The generation in service stays, with its pairs and clusters; questions
         that had been recorded by then wait for the next run.
     """
-    watch = Stopwatch(progress or Silent())
-    for folder in (settings.indexes, settings.reports):
-        require_writable(folder)
-    with Store.open(settings.db) as store:
-        run_id = store.start_run(RunKind.RUN, settings.metric, settings.threshold, recorded_settings(settings, store))
-        try:
-            return _run(_Job(store, run_id, settings, watch, datetime.now(UTC), time.perf_counter()), dumps)
-        except BaseException as error:
-            with suppress(StoreError):  # a database that is gone must not hide what went wrong
-                said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
-                store.fail_run(run_id, said)
-            raise
+    with running(RunKind.RUN, settings, wait=wait, progress=progress or Silent()) as job:
+        return _run(job, dumps)
 
 
-def recorded_settings(settings: Settings, store: Store) -> dict[str, Any]:
-    """Return the settings as JSON can say them, the database without its password."""
-    plain = {
-        name: value if value is None or isinstance(value, int | float) else str(value)
-        for name, value in asdict(settings).items()
-    }
-    return {**plain, "db": store.display_url}
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A run under way: where it records, what it was asked for, and its clock."""
-
-    store: Store
-    run_id: int
-    settings: Settings
-    watch: Stopwatch
-    started: datetime
-    clock: float
-
-
-def _run(job: _Job, dumps: Sequence[str]) -> RunResult:
+def _run(job: Job, dumps: Sequence[str]) -> RunResult:
     store, settings, watch = job.store, job.settings, job.watch
     rejects_file = settings.reports / f"rejects-{run_name(job.run_id, job.started)}.csv"
     ingested = ingest(store, job.run_id, dumps, settings, rejects_file=rejects_file, progress=watch)
@@ -251,7 +222,7 @@ def _run(job: _Job, dumps: Sequence[str]) -> RunResult:
         histogram=distance_histogram(found.pairs, classifier, settings),
     )
     generation = new_generation_name(job.started)
-    with watch.stage("write", "pairs", total=len(pairs.left)) as advance:
+    with watch.stage(PUBLISHING, "pairs", total=len(pairs.left)) as advance:
         save_generation(
             settings.indexes,
             generation,
@@ -318,7 +289,7 @@ def _clusters_of_questions(corpus: Corpus, texts: Texts, matcher: Matcher, clust
 
 
 def _report(
-    job: _Job,
+    job: Job,
     ingested: Ingested,
     encoder: Encoder,
     classifier: Classifier,

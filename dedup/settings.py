@@ -35,6 +35,13 @@ class IndexKind(StrEnum):
     IVF = "ivf"
 
 
+class LogFormat(StrEnum):
+    """How log lines are written: for people, or one JSON object a line."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class OnError(StrEnum):
     """What a row at fault does: it is set aside, or it ends the run."""
 
@@ -78,6 +85,10 @@ def _one_of(kind: type[StrEnum]) -> Callable[[Any], StrEnum]:
             raise ValueError(" or ".join(kind)) from None
 
     return parse
+
+
+def _optional_path(value: Any) -> Path | None:
+    return None if value is None else _path(value)
 
 
 def _between(low: float, high: float) -> Callable[[Any], float]:
@@ -167,6 +178,10 @@ class Settings:
     batch_size: int = _setting(64, "questions encoded at once", _at_least(1))
     max_bytes: int = _setting(
         0, "stop a dump after this many decompressed bytes; 0: far beyond the file's own size", _at_least(0)
+    )
+    log_format: LogFormat = _setting(LogFormat.TEXT, "how log lines are written: text or json", _one_of(LogFormat))
+    metrics_file: Path | None = _setting(
+        None, "a Prometheus textfile (*.prom) to which the end of each run is written, however it ends", _optional_path
     )
 
     def __post_init__(self) -> None:

@@ -19,14 +19,16 @@ from dedup.cli.db import db
 from dedup.cli.evaluate import evaluate
 from dedup.cli.explain import explain
 from dedup.cli.export import export
+from dedup.cli.logs import logs_are_json, show_logs
+from dedup.cli.options import Invocation
 from dedup.cli.query import query
 from dedup.cli.run import run
 from dedup.cli.status import status
 from dedup.cli.train import train
-from dedup.errors import DedupError
+from dedup.errors import DedupError, ExitCode
+from dedup.settings import LogFormat
 
-EXIT_ERROR = 1
-EXIT_INTERRUPTED = 130
+log = logging.getLogger("dedup")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -38,25 +40,40 @@ EXIT_INTERRUPTED = 130
     help="A TOML file of settings. [default: dedup.toml of this folder, where there is one]",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes, only warnings and results.")
+@click.option(
+    "--log-format",
+    type=click.Choice([str(kind) for kind in LogFormat]),
+    help="How log lines are written to stderr. [text]",
+)
 @click.pass_context
-def cli(context: click.Context, config: Path | None, quiet: bool) -> None:
+def cli(context: click.Context, config: Path | None, quiet: bool, log_format: str | None) -> None:
     """Find questions that ask the same thing.
 
     Start with `dedup run DUMP`, then `dedup clusters` and `dedup query "a question"`.
     """
-    context.obj = config
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z", stream=sys.stderr
-    )
-    logging.getLogger("dedup").setLevel(logging.WARNING if quiet else logging.INFO)
+    context.obj = Invocation(config, quiet, log_format)
+    show_logs(LogFormat(log_format or LogFormat.TEXT), quiet=quiet)
 
 
-for command in (run, query, clusters, explain, export, status, train, calibrate, evaluate, compare, config, db):
+for command in (
+    run,
+    query,
+    clusters,
+    explain,
+    export,
+    status,
+    train,
+    calibrate,
+    evaluate,
+    compare,
+    config,
+    db,
+):
     cli.add_command(command)
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 error (one line on stderr), 2 wrong usage."""
+    """Run the command line and exit with an `ExitCode`; what went wrong is one line on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character shows its number
             stream.reconfigure(errors="backslashreplace")
@@ -66,7 +83,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        _complain("interrupted; run it again, what was recorded and encoded is kept", EXIT_INTERRUPTED)
+        _complain("interrupted; run it again, what was recorded and encoded is kept", ExitCode.INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has had enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
@@ -80,6 +97,10 @@ def main() -> None:
         _complain("the memory does not suffice; give a smaller dump or use a machine with more")
 
 
-def _complain(message: str, exit_code: int = EXIT_ERROR) -> None:
-    click.echo(f"dedup: {' '.join(message.split())}", err=True)
+def _complain(message: str, exit_code: ExitCode = ExitCode.ERROR) -> None:
+    message = " ".join(message.split())
+    if logs_are_json():
+        log.error("%s", message)
+    else:
+        click.echo(f"dedup: {message}", err=True)
     sys.exit(exit_code)

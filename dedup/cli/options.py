@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from dedup.cli.logs import show_logs
 from dedup.dumps import FORMAT_NAMES
 from dedup.errors import SettingsError
 from dedup.questions import NATURAL_PRIOR
@@ -16,7 +19,28 @@ from dedup.settings import ABOUT, FAST_ENCODER, Resolved, Settings, load
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_OF_DEDUP_ITSELF = "log_format"  # the one setting whose flag comes before the command
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What was said before the command."""
+
+    config: Path | None
+    quiet: bool
+    log_format: str | None
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value instead of text.")
+
+wait_option = click.option(
+    "--wait",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for another job on the same database or indexes folder.",
+)
 
 prior_option = click.option(
     "--prior",
@@ -77,28 +101,31 @@ def setting_options(*names: str) -> Callable[[Command], Command]:
 
     With the setting ``encoder`` comes the flag ``--fast``, which is short for the static one.
     """
+    offered = [name for name in names if name != _OF_DEDUP_ITSELF]
 
     def decorate(command: Command) -> Command:
         @click.pass_context
         @functools.wraps(command)
         def with_settings(context: click.Context, /, *args: Any, **given: Any) -> Any:
-            flags = {name: given.pop(name) for name in names}
+            invocation: Invocation = context.obj
+            flags = {name: given.pop(name) for name in offered} | {_OF_DEDUP_ITSELF: invocation.log_format}
             if given.pop("fast", False):
                 if flags["encoder"] is not None:
                     raise click.UsageError("--fast chooses an encoder; leave --encoder out", context)
                 flags["encoder"] = FAST_ENCODER
             try:
-                resolved = load(flags, config=context.obj)
+                resolved = load(flags, config=invocation.config)
             except SettingsError as error:
                 if error.origin.startswith("--"):  # wrong usage, as click's own options have it
                     raise click.UsageError(str(error), context) from error
                 raise
+            show_logs(resolved.settings.log_format, quiet=invocation.quiet)
             return command(*args, resolved=resolved, **given)
 
         decorated: Any = with_settings
         if "encoder" in names:
             decorated = click.option("--fast", is_flag=True, help=f"Short for --encoder {FAST_ENCODER}.")(decorated)
-        for name in reversed(names):
+        for name in reversed(offered):
             decorated = _option(name)(decorated)
         return decorated  # type: ignore[no-any-return]
 

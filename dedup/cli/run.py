@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dedup.cli.options import json_option, setting_options, threshold_options
+from dedup.cli.options import json_option, setting_options, threshold_options, wait_option
 from dedup.cli.output import print_json
 from dedup.cli.progress import shown_progress
+from dedup.interruption import interruptible
 from dedup.settings import Resolved, Settings
 
 if TYPE_CHECKING:
@@ -39,20 +40,27 @@ if TYPE_CHECKING:
     "recall_floor",
     "batch_size",
     "max_bytes",
+    "metrics_file",
 )
 @threshold_options
+@wait_option
 @json_option
 def run(
-    dumps: tuple[str, ...], resolved: Resolved, at_threshold: Callable[[Settings], Settings], as_json: bool
+    dumps: tuple[str, ...], resolved: Resolved, at_threshold: Callable[[Settings], Settings], wait: int, as_json: bool
 ) -> None:
     """Find the duplicates among the questions of some dumps and those recorded before.
 
     DUMP is a CSV, TSV, JSONL or Parquet file, a Stack Exchange Posts.xml, or a file of labelled pairs, plain or
     compressed (.gz .bz2 .xz .zst .7z); - is standard input. A PostLinks.xml is read as labels.
+
+    Ctrl-C and SIGTERM stop it after the batch under way; run again, it goes on from there.
     """
+    from dedup.pipeline import PUBLISHING
     from dedup.pipeline import run as run_pipeline
 
-    result = run_pipeline(dumps, at_threshold(resolved.settings), progress=shown_progress())
+    settings = at_threshold(resolved.settings)
+    with interruptible(shown_progress(), until=PUBLISHING) as progress:
+        result = run_pipeline(dumps, settings, wait=wait, progress=progress)
     if as_json:
         print_json(asdict(result.summary))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
 
@@ -15,15 +16,20 @@ from dedup.settings import Resolved
 @setting_options("db", "indexes")
 @json_option
 def status(resolved: Resolved, as_json: bool) -> None:
-    """Show the database, the generation in service, the counts and the last run."""
+    """Show what is recorded, the generation in service, what is pending, and the runs."""
     from dedup.in_service import settings_in_service
-    from dedup.store import HEAD, Store
+    from dedup.jobs import last_run
+    from dedup.store import HEAD, RunState, Store
 
     with Store.open(resolved.settings.db, create=False) as store:
         threshold = settings_in_service(store, resolved).threshold
         counts = asdict(store.counts(threshold))
-        published, last = store.published_generation(), store.last_run()
+        service, published = store.in_service(), store.published_generation()
         encoder = store.encoder(published.encoder_id) if published else None
+        last, holder = last_run(store, resolved.settings)
+        done, failed = store.last_run(RunState.DONE), store.last_run(RunState.FAILED)
+        if last is not None and last.state is RunState.FAILED:
+            failed = last
         shown = {
             "database": store.display_url,
             "revision": HEAD,  # a store of another revision is not opened
@@ -43,6 +49,9 @@ def status(resolved: Resolved, as_json: bool) -> None:
                 "kind": published.kind,
                 "vectors": published.vectors,
                 "recall": published.recall,
+                "pair_recall": service.run.counts.get("pair_recall") if service else None,
+                "age_seconds": _seconds_since(published.published_at),
+                "current": service is not None and service.current,
             },
             "last_run": None
             if last is None
@@ -53,6 +62,25 @@ def status(resolved: Resolved, as_json: bool) -> None:
                 "finished_at": last.finished_at.isoformat() if last.finished_at else None,
                 "error": last.error,
                 "report": last.report,
+            },
+            "last_success": None
+            if done is None
+            else {"run_id": done.id, "finished_at": done.finished_at.isoformat() if done.finished_at else None},
+            "last_error": None
+            if failed is None
+            else {
+                "run_id": failed.id,
+                "finished_at": failed.finished_at.isoformat() if failed.finished_at else None,
+                "error": failed.error,
+            },
+            "pending_questions": store.pending_questions(),
+            "job": None
+            if holder is None
+            else {
+                "command": holder.command,
+                "pid": holder.pid,
+                "host": holder.host,
+                "since": holder.since.isoformat() if holder.since else None,
             },
         }
     if as_json:
@@ -66,6 +94,10 @@ def status(resolved: Resolved, as_json: bool) -> None:
                 click.echo(f"  {inner.replace('_', ' '):<16} {_plain(of_it)}")
         else:
             click.echo(f"{label:<18} {_plain(value)}")
+
+
+def _seconds_since(then: datetime | None) -> float | None:
+    return None if then is None else round((datetime.now(UTC) - then).total_seconds(), 1)
 
 
 def _plain(value: object) -> str:

@@ -2,8 +2,9 @@
 
 `Store` is the way in. It is the sum of its parts, one module each: `ingest` takes questions and labels, `corpus` gives
 them back as arrays, `results` replaces what the last run found, `publication` says what is in service, `runs` keeps the
-book, `browse` and `export` answer. Below them `bulk` writes many rows at once, `revision` counts the corpus's changes,
-`database` holds connections and transactions, `models` the tables, `schema` their revision.
+book, `browse` and `export` answer; `locking` lets one job at a time change what is recorded. Below them `bulk` writes
+many rows at once, `revision` counts the corpus's changes, `database` holds connections and transactions, `models` the
+tables, `schema` their revision.
 """
 
 from __future__ import annotations
@@ -22,16 +23,18 @@ from dedup.store.browse import (
     Representative,
 )
 from dedup.store.corpus import Corpus, CorpusReads
-from dedup.store.database import Database, display_url
+from dedup.store.database import Database, database_file, display_url, has_password
 from dedup.store.export import Export, ExportedMember, ExportedPair, ExportedQuestion
 from dedup.store.ingest import Ingest, Recorded
+from dedup.store.locking import database_lock
 from dedup.store.publication import GenerationRecord, InService, Publications
 from dedup.store.results import RecordedClusters, RecordedPairs, Results
-from dedup.store.runs import EncoderRecord, RunKind, RunOutcome, RunRecord, Runs, RunState
+from dedup.store.runs import KILLED, EncoderRecord, RunKind, RunOutcome, RunRecord, Runs, RunState
 from dedup.store.schema import HEAD, current, prepare, upgrade
 
 __all__ = [
     "HEAD",
+    "KILLED",
     "ClusterRecord",
     "ClusterSummary",
     "Corpus",
@@ -55,7 +58,10 @@ __all__ = [
     "RunState",
     "Store",
     "current",
+    "database_file",
+    "database_lock",
     "display_url",
+    "has_password",
     "upgrade",
 ]
 

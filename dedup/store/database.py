@@ -53,6 +53,17 @@ def display_url(url: str) -> str:
     return _without_secrets(parse_address(url))
 
 
+def has_password(url: str) -> bool:
+    """Whether a database's address has a password in it. StoreError as in `parse_address`."""
+    address = parse_address(url)
+    return address.password is not None or any(name in address.query for name in _SECRETS)
+
+
+def database_file(url: str) -> Path | None:
+    """Return the file of a SQLite database; None for a server. StoreError as in `parse_address`."""
+    return _file(parse_address(url))
+
+
 def storable(text: str) -> str:
     """Return ``text`` as both databases can hold it: a file's name, or what an error says of one, may be no Unicode.
 
@@ -94,7 +105,7 @@ class Database:
     @property
     def file(self) -> Path | None:
         """The file of a SQLite database; None for a server."""
-        return Path(self.address.database) if self.is_sqlite and self.address.database else None
+        return _file(self.address)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -106,6 +117,14 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """Give a connection in the one transaction that may write now; it commits at the end, or leaves no trace."""
         with self._translating(), self._connect(self.engine) as connection, self._begin_writing(connection):
+            yield connection
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """Give a connection of its own, each statement its own transaction: what the session holds ends with it."""
+        with self._translating(), self._connect(self.engine) as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()  # back in the pool it would go on holding
             yield connection
 
     @contextmanager
@@ -165,6 +184,10 @@ class Database:
                 f"the database {self.display_url} refused: {_reason(error)}; nothing of this step was recorded, "
                 "mend the cause and run it again"
             ) from error
+
+
+def _file(address: URL) -> Path | None:
+    return Path(address.database) if address.get_backend_name() == "sqlite" and address.database else None
 
 
 def _without_secrets(address: URL) -> str:

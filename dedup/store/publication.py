@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from dedup.questions import Metric
 from dedup.store.bulk import Columns, merge, staged
 from dedup.store.database import Database
-from dedup.store.models import GenerationRow, RunRow, ServiceRow
+from dedup.store.models import GenerationRow, MemberRow, QuestionRow, RunRow, ServiceRow
 from dedup.store.revision import corpus_revision as recorded_corpus_revision
 from dedup.store.runs import RUN, RunRecord, run_record
 
@@ -67,6 +67,12 @@ class Publications:
         with self._database.reading() as connection:
             row = connection.execute(_GENERATION_IN_SERVICE).one_or_none()
         return None if row is None else _generation_record(row)
+
+    def pending_questions(self) -> int:
+        """Return how many questions are recorded and not yet in any cluster: they wait for the next run."""
+        clustered = select(MemberRow.question_id).where(MemberRow.question_id == QuestionRow.id).exists()
+        with self._database.reading() as connection:
+            return connection.scalars(select(func.count()).select_from(QuestionRow).where(~clustered)).one()
 
 
 def publish(connection: Connection, run_id: int, generation: GenerationRecord, corpus_revision: int) -> None:

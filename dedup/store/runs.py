@@ -15,6 +15,9 @@ from dedup.questions import Metric
 from dedup.store.database import Database, storable
 from dedup.store.models import EncoderRow, GenerationRow, RunRow, ServiceRow
 
+KILLED = "killed: it ended without a word (SIGKILL, no memory left, a power cut); run it again, what it did is kept"
+"""The error of a run that is found `RUNNING` in the book while nobody holds the lock of jobs."""
+
 
 class RunKind(StrEnum):
     """What was asked for: a batch over a dump, or the index built anew."""
@@ -149,6 +152,18 @@ class Runs:
             if state == RunState.DONE.value:
                 return
             _end(connection, run_id, {"state": RunState.FAILED.value, "error": storable(error)})
+
+    def fail_killed_runs(self) -> list[int]:
+        """Record that the runs which never ended were killed, and return their ids.
+
+        Only for whoever holds the lock of jobs: then no run is under way.
+        """
+        with self._database.writing() as connection:
+            running = select(RunRow.id).where(RunRow.state == RunState.RUNNING.value).order_by(RunRow.id)
+            killed = list(connection.scalars(running))
+            for run_id in killed:
+                _end(connection, run_id, {"state": RunState.FAILED.value, "error": KILLED})
+        return killed
 
     def run(self, run_id: int) -> RunRecord:
         """Return a run; StoreError where none has this id."""

@@ -53,7 +53,8 @@ def test_the_whole_way_with_the_default_encoder(tmp_path: Path, metric: str) -> 
 def test_progress_is_log_lines_on_stderr_and_a_mistake_is_one_line_there(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("id,question\n1,Why is it so?\n")
     talking, quiet = dedup("run", "one.csv", cwd=tmp_path), dedup("-q", "run", "one.csv", cwd=tmp_path)
-    assert [line.split()[1:3] for line in talking.stderr.splitlines()][:2] == [["INFO", "read:"], ["INFO", "load:"]]
+    shown = [line.split()[1:5] for line in talking.stderr.splitlines()][:2]
+    assert shown == [["INFO", "run", "1:", "read:"], ["INFO", "run", "1:", "load:"]]
     assert quiet.stderr == ""
     mistaken = dedup("run", "none.csv", cwd=tmp_path)
     assert mistaken.returncode == 1
