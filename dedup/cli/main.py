@@ -23,6 +23,7 @@ from dedup.cli.logs import logs_are_json, show_logs
 from dedup.cli.options import Invocation
 from dedup.cli.query import query
 from dedup.cli.run import run
+from dedup.cli.schedule import schedule
 from dedup.cli.status import status
 from dedup.cli.train import train
 from dedup.errors import DedupError, ExitCode
@@ -62,6 +63,7 @@ for command in (
     explain,
     export,
     status,
+    schedule,
     train,
     calibrate,
     evaluate,
