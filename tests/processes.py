@@ -1,0 +1,93 @@
+"""The command as a process of its own, to be signalled and killed; its encoder needs no weights and can be slow."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from dedup.settings import Settings
+
+_SECONDS = 60.0
+_PROGRAM = """
+import sys, time
+from fakes import HashingEncoder
+from dedup import installed
+from dedup.cli import main
+
+slow, log, *arguments = sys.argv[1:]
+encoder = HashingEncoder()
+encode = HashingEncoder.encode
+
+def logged(self, texts):
+    vectors = encode(self, texts)
+    with open(log, "a", encoding="utf-8") as stream:
+        stream.writelines(text + chr(10) for text in texts)
+    time.sleep(float(slow))
+    return vectors
+
+def load(name, metric, *, batch_size):
+    encoder.metric = metric
+    return encoder
+
+HashingEncoder.encode = logged
+installed.load_encoder = load
+sys.argv = ["dedup", *arguments]
+main()
+"""
+
+
+@contextmanager
+def started(
+    settings: Settings, *arguments: str, slow: float = 0.0, variables: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a command with the folders and the database of ``settings``; it is killed when the context ends.
+
+    Each call of its encoder takes ``slow`` seconds; the texts are logged to the file that `encoded` reads.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DEDUP_")}
+    environment |= {
+        "DEDUP_DB": settings.db,
+        "DEDUP_INDEXES": str(settings.indexes),
+        "DEDUP_REPORTS": str(settings.reports),
+        "PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), *sys.path)),
+        **(variables or {}),
+    }
+    command = [sys.executable, "-c", _PROGRAM, str(slow), str(_log(settings)), *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=environment, cwd=settings.indexes.parent, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ended(settings: Settings, *arguments: str, variables: dict[str, str] | None = None) -> tuple[int, str, str]:
+    """Run a command to its end, and return its exit code and what it said."""
+    with started(settings, *arguments, variables=variables) as process:
+        out, err = process.communicate(timeout=_SECONDS)
+        return process.returncode, out, err
+
+
+def encoded(settings: Settings) -> Sequence[str]:
+    """Return every text that a command has encoded, in order, repetitions included."""
+    log = _log(settings)
+    return log.read_text("utf-8").splitlines() if log.exists() else []
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + _SECONDS
+    while not true():
+        assert time.monotonic() < end, "it never came to hold"
+        time.sleep(0.02)
+
+
+def _log(settings: Settings) -> Path:
+    return settings.indexes.parent / "encoded.txt"
