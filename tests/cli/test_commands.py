@@ -12,6 +12,7 @@ from fakes import HashingEncoder
 from labels import write_pairs
 
 from dedup.classifier import load_classifier, save_classifier
+from dedup.pipeline import run
 from dedup.questions import Metric
 from dedup.settings import FAST_ENCODER, Settings
 
@@ -144,6 +145,27 @@ def test_status_before_and_after_a_run(dedup: Dedup, tmp_path: Path) -> None:
     assert status["generation"]["present"] is True
     assert status["last_run"]["state"] == "done"
     assert "generation" in dedup("status").out
+
+
+def test_status_tells_what_is_pending_and_what_went_wrong(
+    dedup: Dedup, kitchen: str, trigrams: HashingEncoder, tmp_path: Path
+) -> None:
+    status = dedup("status", "--json").json
+    assert (status["pending_questions"], status["generation"]["current"]) == (0, True)
+    assert (status["last_success"]["run_id"], status["last_error"], status["job"]) == (1, None, None)
+    assert status["generation"]["pair_recall"] == 1.0
+    trigrams.fails_after = 0
+    with pytest.raises(InterruptedError):
+        run(
+            [write_csv(tmp_path / "more.csv", [("7", "Why is it so?", 1), ("8", "Who says so?", 1)])],
+            Settings(db=status["database"], indexes=tmp_path / "indexes", reports=tmp_path / "reports"),
+        )
+    later = dedup("status", "--json").json
+    assert (later["pending_questions"], later["generation"]["current"]) == (2, False)
+    assert later["generation"]["name"] == status["generation"]["name"]
+    assert later["generation"]["age_seconds"] >= status["generation"]["age_seconds"] >= 0
+    assert later["last_success"] == status["last_success"]
+    assert (later["last_error"]["run_id"], later["last_error"]["error"]) == (2, "the encoder was stopped")
 
 
 def test_config_show_says_where_each_value_comes_from(dedup: Dedup, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from dedup.errors import StoreError
 from dedup.questions import Metric
-from dedup.store import RunKind, RunState, Store
+from dedup.store import KILLED, RunKind, RunState, Store
 
 
 def test_a_run_from_its_start_to_its_end(store: Store) -> None:
@@ -37,6 +37,17 @@ def test_the_last_run_of_a_state(store: Store) -> None:
     assert store.last_run(RunState.DONE).id == done
     assert store.last_run(RunState.FAILED).id == failed
     assert store.run(failed).error == "the disk is full"
+
+
+def test_runs_that_never_ended_are_recorded_as_killed_and_no_others(store: Store) -> None:
+    done, failed, *killed = (store.start_run(RunKind.RUN, Metric.EUCLIDEAN, 0.5, {}) for _ in range(4))
+    store.finish_run(done, {}, {})
+    store.fail_run(failed, "the disk is full")
+    before = store.run(done), store.run(failed)
+    assert store.fail_killed_runs() == killed
+    assert (store.run(done), store.run(failed)) == before
+    assert {(store.run(run).state, store.run(run).error) for run in killed} == {(RunState.FAILED, KILLED)}
+    assert store.fail_killed_runs() == []
 
 
 def test_a_reason_of_failure_is_recorded_whatever_it_is_made_of(store: Store) -> None:
