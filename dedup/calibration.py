@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -154,36 +154,60 @@ def _adapted(shipped: Classifier, labels: _Labels) -> Classifier:
 
 
 def _cross_validated(labels: _Labels, encoder: Encoder, shipped: Classifier | None, prior: float) -> Float64:
-    from sklearn.model_selection import GroupKFold
-
-    components = len(np.unique(labels.component))
-    if components < _FOLDS:
-        raise ClassifierError(
-            f"the labelled pairs of {labels.pairs} share questions so that they fall into {components} parts; "
-            f"{_FOLDS} are needed to fit a classifier on some and judge it on others: give more labels"
-        )
     probability = np.empty(len(labels.duplicate))
-    for fitted, judged in GroupKFold(_FOLDS).split(probability, groups=labels.component):
+    for fitted, judged in folds(labels.component, labels.pairs):
         classifier = _fit(labels.part(fitted), encoder, shipped, prior)
         held_out = labels.part(judged).measured
         probability[judged] = classifier.probability(held_out.distance, held_out.features)
     return probability
 
 
+def folds(component: Int64, pairs: str) -> Iterator[tuple[Int64, Int64]]:
+    """Yield the rows to fit on and the rows to judge, five times, each row judged once; no component is in both.
+
+    Raises
+    ------
+    ClassifierError
+        If there are fewer than five components.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    components = len(np.unique(component))
+    if components < _FOLDS:
+        raise ClassifierError(
+            f"the labelled pairs of {pairs} share questions so that they fall into {components} parts; "
+            f"{_FOLDS} are needed to fit a classifier on some and judge it on others: give more labels"
+        )
+    yield from GroupKFold(_FOLDS).split(component, groups=component)
+
+
 def _precision_thresholds(
     labels: _Labels, encoder: Encoder, shipped: Classifier | None, prior: float
 ) -> list[Mapping[str, Any]]:
-    """Return, for each of `PRECISIONS` that can be had, the threshold, its interval and its recall."""
+    """Return the thresholds by cross-validation, none where there are too few components for it."""
     try:
         probability = _cross_validated(labels, encoder, shipped, prior)
     except ClassifierError as error:
         log.warning("no thresholds by precision: %s", error)
         return []
-    weight = prior_weights(labels.duplicate, prior)
+    return thresholds_by_precision(probability, labels.duplicate, prior)
+
+
+def thresholds_by_precision(
+    probability: Float64, duplicate: NDArray[np.bool_], prior: float
+) -> list[Mapping[str, Any]]:
+    """Return, for each of `PRECISIONS` that can be had, the threshold, its interval and its recall.
+
+    Parameters
+    ----------
+    probability, duplicate
+        (n_pairs,): of labelled pairs, each judged without its own label, and the labels.
+    """
+    weight = prior_weights(duplicate, prior)
     found: list[Mapping[str, Any]] = []
     for wanted in PRECISIONS:
         try:
-            at = threshold_for_precision(probability, labels.duplicate, weight, wanted)
+            at = threshold_for_precision(probability, duplicate, weight, wanted)
         except ClassifierError:
             break  # a higher one cannot be had either
         found.append(

@@ -27,7 +27,8 @@ from dedup.priors import prior_under
 from dedup.questions import NATURAL_PRIOR, Float64, Metric
 
 FORMAT = 2
-_FOLDER = "classifiers"
+FOLDER = "classifiers"
+"""Where classifiers are, under the folder of the indexes and in the package."""
 _RANGE = (0.01, 0.99)  # quantiles of a feature's values among the fitted pairs, beyond which it says nothing more
 
 
@@ -171,7 +172,7 @@ def fit_classifier(
     positives = require_both_classes(label, prior, pairs)
     shapes = [shape for name, values in (features or {}).items() if (shape := _shape(name, values)).high > shape.low]
     columns = np.column_stack([near, *(shape.log_odds((features or {})[shape.name]) for shape in shapes)])
-    weights, constant = _logistic(columns, label, prior, pairs)
+    weights, constant = fit_logistic(columns, label, prior_weights(label, prior), pairs)
     slope, intercept = -float(weights[0]), -constant
     if slope <= 0:
         raise ClassifierError(
@@ -227,8 +228,14 @@ def _shape(name: str, values: Float64) -> Feature:
     return Feature(name, 1.0, float(np.median(known)), float(low), float(high))
 
 
-def _logistic(columns: Float64, label: NDArray[np.bool_], prior: float, pairs: str) -> tuple[Float64, float]:
-    """Return the weights of the columns and the constant that make the labels most likely."""
+def fit_logistic(columns: Float64, label: NDArray[np.bool_], weight: Float64, pairs: str) -> tuple[Float64, float]:
+    """Return the weights of the columns, (n_columns,), and the constant that make the weighted labels most likely.
+
+    Raises
+    ------
+    ClassifierError
+        If the labels can be separated without a mistake.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -236,7 +243,7 @@ def _logistic(columns: Float64, label: NDArray[np.bool_], prior: float, pairs: s
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:
-            model.fit(columns, label, sample_weight=prior_weights(label, prior))
+            model.fit(columns, label, sample_weight=weight)
             separated = bool((model.predict(columns) == label).all())
         except ConvergenceWarning:  # the weights grow for ever, as they do where nothing contradicts them
             separated = True
@@ -250,7 +257,7 @@ def _logistic(columns: Float64, label: NDArray[np.bool_], prior: float, pairs: s
 
 def save_classifier(classifier: Classifier, indexes: Path) -> Path:
     """Write a classifier under ``indexes``, where `load_classifier` finds it, and return the file."""
-    folder = indexes / _FOLDER
+    folder = indexes / FOLDER
     file = folder / _file_name(classifier.fingerprint, classifier.metric)
     with replacing(file) as beside:
         beside.write_text(json.dumps(classifier.to_json(), indent=2) + "\n", "utf-8")
@@ -259,7 +266,7 @@ def save_classifier(classifier: Classifier, indexes: Path) -> Path:
 
 def shipped_classifier(fingerprint: str, metric: Metric) -> Classifier | None:
     """Return the classifier that is shipped for an encoder and metric, None where there is none."""
-    file = resources.files("dedup") / _FOLDER / _file_name(fingerprint, metric)
+    file = resources.files("dedup") / FOLDER / _file_name(fingerprint, metric)
     return _read(file, fingerprint, metric) if file.is_file() else None
 
 
@@ -273,7 +280,7 @@ def load_classifier(indexes: Path, encoder: str, fingerprint: str, metric: Metri
     ClassifierError
         If its file is damaged, or of another encoder.
     """
-    own = indexes / _FOLDER / _file_name(fingerprint, metric)
+    own = indexes / FOLDER / _file_name(fingerprint, metric)
     if own.is_file():
         return _read(own, fingerprint, metric)
     if (shipped := shipped_classifier(fingerprint, metric)) is not None:

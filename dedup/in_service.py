@@ -22,13 +22,16 @@ def settings_in_service(store: Store, resolved: Resolved) -> Settings:
         return resolved.settings
     if not service.current:
         log.warning("questions were recorded since the last complete run; `dedup run` brings the results up to date")
+    run = service.run.settings
     recorded = {
-        "encoder": service.run.settings["encoder"],
+        "encoder": run["encoder"],
+        "rerank": run.get("rerank", False),  # older runs knew of none
+        "reranker": run.get("reranker", resolved.settings.reranker),
         "prior": (service.run.classifier or {}).get("prior"),
         "metric": service.generation.metric,
         "threshold": service.run.threshold,
     }
     unset = {name: value for name, value in recorded.items() if resolved.origin[name] == "default"}
     if "threshold" in unset:
-        unset |= {name: service.run.settings[name] for name in ("candidate_floor", "cluster_floor")}
+        unset |= {name: run[name] for name in ("candidate_floor", "cluster_floor")}
     return replace(resolved.settings, **unset)

@@ -1,4 +1,4 @@
-"""The encoder and the classifier that the settings ask for, and thresholds by what they are wanted to achieve."""
+"""The models that the settings ask for, and thresholds by what they are wanted to achieve."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from dedup.classifier import Classifier, load_classifier
 from dedup.encoders import Encoder, load_encoder
 from dedup.errors import ClassifierError
+from dedup.reranking import Reranker, load_reranker
 from dedup.settings import Settings
 from dedup.thresholds import threshold_for_cost
 
@@ -26,24 +27,43 @@ def load_installed(settings: Settings) -> tuple[Encoder, Classifier]:
     return encoder, classifier.at_prior(settings.prior) if isinstance(settings.prior, float) else classifier
 
 
+def installed_reranker(settings: Settings, classifier: Classifier) -> Reranker | None:
+    """Load the reranker of the settings for a classifier of theirs, at any prior; None where they ask for none.
+
+    Raises
+    ------
+    EncoderError
+        If there is no such reranker.
+    ClassifierError
+        If nothing was fitted for it and the installed classifier.
+    """
+    if not settings.rerank:
+        return None
+    own = load_classifier(settings.indexes, classifier.encoder, classifier.fingerprint, classifier.metric)
+    return load_reranker(settings.reranker, settings.indexes, own)
+
+
 def with_precision(settings: Settings, wanted: float) -> Settings:
     """Return the settings with the threshold from which pairs have the wanted precision.
 
-    It was found by cross-validation on the labelled pairs that the classifier was calibrated on, and holds for pairs
-    like them: at the classifier's own prior.
+    It was found by cross-validation on the labelled pairs that the classifier, or what judges uncertain pairs again,
+    was calibrated on, and holds for pairs like them: at its own prior.
 
     Raises
     ------
     ClassifierError
-        If the classifier carries no such threshold, or the settings ask for another prior than its own.
+        If no such threshold is known, or the settings ask for another prior than the one it is for.
     """
     _, classifier = load_installed(replace(settings, prior=None))
-    if settings.prior not in (None, classifier.prior):
+    reranker = installed_reranker(settings, classifier)
+    calibrated = classifier if reranker is None else reranker.rescoring
+    asked = classifier.prior if settings.prior is None else settings.prior
+    if asked != calibrated.prior:
         raise ClassifierError(
-            f"the thresholds by precision are for a prior of {classifier.prior:g}, the settings ask for "
-            f"{settings.prior}; run `dedup calibrate PAIRS` with that --prior, or give --threshold"
+            f"the thresholds by precision are for a prior of {calibrated.prior:g}, the settings ask for "
+            f"{asked}; run `dedup calibrate PAIRS` with that --prior, or give --threshold"
         )
-    found = [each for each in classifier.fit.get("precision", ()) if each["wanted"] >= wanted]
+    found = [each for each in calibrated.fit.get("precision", ()) if each["wanted"] >= wanted]
     if not found:
         raise ClassifierError(
             f"the classifier of {classifier.encoder} carries no threshold for a precision of {wanted:g}; lower it, or "

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from dedup.calibration import cross_validated, features_for
 from dedup.classifier import Classifier, load_classifier
 from dedup.encoders import Encoder, load_encoder
 from dedup.errors import NoClassifier
 from dedup.evaluation import Comparison, Evaluation, compare_pairs, evaluate_pairs
-from dedup.labelled import LabelledPairs, measure_pairs, pair_components, read_labelled_pairs
+from dedup.installed import installed_reranker
+from dedup.labelled import LabelledPairs, measure_pairs, normalised_pairs, pair_components, read_labelled_pairs
 from dedup.progress import Progress
 from dedup.questions import Float32, Float64, Int64, Metric
+from dedup.reranking import Rescoring
 from dedup.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,8 @@ class Judged:
     distance: Float32  # (n_pairs,)
     probability: Float64  # (n_pairs,)
     classifier: Classifier
+    rescoring: Rescoring | None  # None: every pair has the classifier's probability
+    reranked: int  # pairs judged again
     evaluation: Evaluation
 
 
@@ -46,7 +52,8 @@ def evaluate(files: Sequence[str], settings: Settings, *, prior: float, progress
     """Judge the installed classifier at the settings' threshold on files of labelled pairs.
 
     Its weights and the threshold are used as they are; its probabilities are those for the prior asked for, which the
-    labelled pairs are weighted to as well (`Classifier.at_prior`).
+    labelled pairs are weighted to as well (`Classifier.at_prior`). Where the settings ask for it, pairs of which it is
+    not sure are judged again.
 
     Raises
     ------
@@ -60,10 +67,18 @@ def evaluate(files: Sequence[str], settings: Settings, *, prior: float, progress
     classifier = installed.at_prior(prior)
     measured = measure_pairs(labelled, encoder, classifier.feature_names, settings, progress)
     probability = classifier.probability(measured.distance, measured.features)
+    reranker = installed_reranker(settings, installed)
+    reranked = 0
+    if reranker is not None:
+        uncertain = np.flatnonzero(reranker.uncertain(probability))
+        texts = normalised_pairs(labelled, uncertain)
+        probability[uncertain] = reranker.judge(probability[uncertain], texts, prior=prior, progress=progress)
+        reranked = len(uncertain)
     evaluation = evaluate_pairs(
         probability, labelled.duplicate, component=component, prior=prior, threshold=settings.threshold
     )
-    return Judged(labelled, component, measured.distance, probability, installed, evaluation)
+    rescoring = None if reranker is None else reranker.rescoring
+    return Judged(labelled, component, measured.distance, probability, installed, rescoring, reranked, evaluation)
 
 
 def compare(

@@ -111,6 +111,11 @@ def measure_pairs(
     )
 
 
+def normalised_pairs(labelled: LabelledPairs, rows: Int64) -> list[tuple[str, str]]:
+    """Return the normalised texts of some of the pairs."""
+    return [(normalise(left), normalise(right)) for left, right in (labelled.texts[row] for row in rows)]
+
+
 def text_vectors(texts: Sequence[str], encoder: Encoder, settings: Settings, progress: Progress) -> Float32:
     """Return the vectors of distinct normalised texts, (n_texts, dimension); they are kept for the next time."""
     keys = key_array(text_key(text) for text in texts)

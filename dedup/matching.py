@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,18 +11,40 @@ from dedup.classifier import Classifier
 from dedup.distance import farthest, pair_distances
 from dedup.features import CROWDING, Described, pair_features
 from dedup.join import Cutoff
+from dedup.progress import Progress
 from dedup.questions import Float32, Float64, Int64, Pairs
+from dedup.reranking import Reranker
 
 _CHUNK = 1 << 18  # pairs whose features are in memory at once
 
 
 @dataclass(frozen=True, slots=True)
+class RescoredPairs:
+    """Pairs of rows that were judged again, and what then counts."""
+
+    place: Int64  # (n_pairs,) ascending: left * n + right, left < right, of n rows
+    probability: Float64  # (n_pairs,)
+    low: float  # no pair of which the classifier gives less is among them
+
+    def over(self, probability: Float64, places: Int64) -> Float64:
+        """Return the probabilities of pairs at some places, (m,), new ones in the place of the classifier's."""
+        if not len(self.place):
+            return probability
+        at = np.minimum(np.searchsorted(self.place, places), len(self.place) - 1)
+        return np.where(self.place[at] == places, self.probability[at], probability)
+
+
+@dataclass(frozen=True, slots=True)
 class Matcher:
-    """The vectors of a corpus, what else is known of its questions, and the classifier that judges their pairs."""
+    """The vectors of a corpus, what else is known of its questions, and the classifier that judges their pairs.
+
+    Of pairs that were judged again, ``rescored`` has what counts instead of the classifier's word.
+    """
 
     embeddings: Float32  # (n, d)
     described: Described  # of the same n questions
     classifier: Classifier
+    rescored: RescoredPairs | None = None
 
     def cutoff(self, floor: float) -> Cutoff:
         """Return how far apart a pair may be to have the probability ``floor``, by the crowding of its questions.
@@ -63,8 +86,61 @@ class Matcher:
     def all_reach(self, rows: Int64, others: Int64, floor: float) -> bool:
         """Tell whether each of ``rows`` has at least the probability ``floor`` with each of ``others``."""
         widest = farthest(self.embeddings[rows], self.embeddings[others], self.classifier.metric)
-        return widest <= self.classifier.reach(floor) and self.weakest(rows, others) >= floor
+        least = floor if self.rescored is None else min(floor, self.rescored.low)  # what may yet reach the floor
+        return widest <= self.classifier.reach(least) and self.weakest(rows, others) >= floor
 
     def _probability(self, left: Int64, right: Int64, distance: Float32) -> Float64:
         names = self.classifier.feature_names
-        return self.classifier.probability(distance, pair_features(names, self.described, left, self.described, right))
+        features = pair_features(names, self.described, left, self.described, right)
+        probability = self.classifier.probability(distance, features)
+        if self.rescored is None:
+            return probability
+        return self.rescored.over(probability, _places(left, right, len(self.embeddings)))
+
+
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """A matcher that knows of the pairs that were judged again, and all pairs as it judges them."""
+
+    matcher: Matcher
+    probability: Float64  # (n_pairs,)
+    count: int  # of those judged again
+
+
+def rerank(
+    matcher: Matcher,
+    pairs: Pairs,
+    probability: Float64,
+    reranker: Reranker,
+    texts_of: Callable[[Int64], Sequence[str]],
+    progress: Progress,
+) -> Reranked:
+    """Judge again those pairs of which the classifier is not sure; the others keep its probability.
+
+    Parameters
+    ----------
+    pairs, probability
+        (n_pairs,): as the matcher judges them.
+    texts_of
+        Gives the normalised texts of distinct, ascending rows.
+    """
+    uncertain = np.flatnonzero(reranker.uncertain(probability))
+    left, right = pairs.left[uncertain], pairs.right[uncertain]
+    rows, place = np.unique(np.concatenate([left, right]), return_inverse=True)
+    texts = texts_of(rows) if len(rows) else []
+    ends = place.reshape(2, -1).T.tolist()
+    again = reranker.judge(
+        probability[uncertain],
+        [(texts[one], texts[other]) for one, other in ends],
+        prior=matcher.classifier.prior,
+        progress=progress,
+    )
+    judged = probability.copy()
+    judged[uncertain] = again
+    rescored = RescoredPairs(_places(left, right, len(matcher.embeddings)), again, reranker.rescoring.low)
+    return Reranked(replace(matcher, rescored=rescored), judged, len(uncertain))
+
+
+def _places(left: Int64, right: Int64, rows: int) -> Int64:
+    places: Int64 = np.minimum(left, right) * rows + np.maximum(left, right)
+    return places

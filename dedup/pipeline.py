@@ -1,14 +1,14 @@
 """The whole way of a question, in order; no other module knows it.
 
 dumps -> questions in SQL -> one row per text key -> embeddings -> index -> candidate pairs -> probability
-      -> clusters -> rows in SQL, a published generation, a report
+      (-> uncertain pairs judged again) -> clusters -> rows in SQL, a published generation, a report
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -29,14 +29,15 @@ from dedup.index import (
     train_centroids,
 )
 from dedup.ingest import Ingested, ingest
-from dedup.installed import load_installed
+from dedup.installed import installed_reranker, load_installed
 from dedup.jobs import Job, running
 from dedup.join import Joined, self_join
-from dedup.matching import Matcher
+from dedup.matching import Matcher, rerank
 from dedup.priors import estimate_share
 from dedup.progress import Progress, Silent
-from dedup.questions import Float32, Float64, Pairs
+from dedup.questions import Float32, Float64, Int64, Keys, Pairs
 from dedup.report import run_name, write_report
+from dedup.reranking import Reranker, Rescoring
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, describe_run, distance_histogram
 from dedup.settings import AUTO, Settings
@@ -61,6 +62,7 @@ class RunSummary:
     exact_duplicates: int
     encoded: int
     candidate_pairs: int
+    reranked: int  # pairs judged again by a cross-encoder; 0 without --rerank
     duplicate_pairs: int
     clusters: int  # of two questions or more
     seconds: float
@@ -89,13 +91,26 @@ class Found:
     joined: Joined  # every pair that can be a candidate, whatever its features
     pairs: Pairs  # the candidates
     probability: Float64  # (n_pairs,) of them
+    reranked: int  # pairs judged again
     clusters: Clusters
 
 
-def find_duplicates(matcher: Matcher, settings: Settings, progress: Progress) -> Found:
+@dataclass(frozen=True, slots=True)
+class SecondJudgement:
+    """What judges uncertain pairs again, and where it finds the normalised texts of distinct, ascending rows."""
+
+    reranker: Reranker
+    texts_of: Callable[[Int64], Sequence[str]]
+
+
+def find_duplicates(
+    matcher: Matcher, settings: Settings, progress: Progress, second: SecondJudgement | None = None
+) -> Found:
     """Find the candidate pairs among distinct texts, how probable each is, and the clusters they make.
 
-    The matcher's rows are in the order of their text keys: the order decides ties.
+    The matcher's rows are in the order of their text keys: the order decides ties. With a second judgement, a candidate
+    of which the classifier is not sure has its probability from there, and is one no longer where that is under the
+    floor; what is no candidate by the classifier is not judged again.
     """
     embeddings, classifier = matcher.embeddings, matcher.classifier
     metric, floor = classifier.metric, settings.recall_floor
@@ -119,12 +134,18 @@ def find_duplicates(matcher: Matcher, settings: Settings, progress: Progress) ->
         candidate = judged >= settings.candidate_floor
         pairs, probability = joined.pairs.where(candidate), judged[candidate]
         advance(len(joined.pairs))
+    reranked = 0
+    if second is not None:
+        again = rerank(matcher, pairs, probability, second.reranker, second.texts_of, progress)
+        matcher, probability, reranked = again.matcher, again.probability, again.count
+        candidate = probability >= settings.candidate_floor
+        pairs, probability = pairs.where(candidate), probability[candidate]
     with progress.stage("cluster", "pairs", total=len(pairs)) as advance:
         clusters = cluster_pairs(
             matcher, pairs, probability, threshold=settings.threshold, floor=settings.cluster_floor
         )
         advance(len(pairs))
-    return Found(index, matcher, joined, pairs, probability, clusters)
+    return Found(index, matcher, joined, pairs, probability, reranked, clusters)
 
 
 def _at_estimated_prior(classifier: Classifier, distance: Float32) -> Classifier:
@@ -176,8 +197,10 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
         raise DumpError(f"no question was taken from {', '.join(dumps)}, {rejected} rows were rejected; {remedy}")
     with watch.stage("load", "encoders", total=1) as advance:
         encoder, classifier = load_installed(settings)
+        reranker = installed_reranker(settings, classifier)
         advance(1)
-    digest = result_digest(corpus, classifier, settings)
+    rescoring = None if reranker is None else reranker.rescoring
+    digest = result_digest(corpus, classifier, reranker, settings)
     if (standing := standing_result(store, settings, encoder, digest)) is not None:
         counts = replace(
             standing.counts, read=ingested.read, rejected=ingested.rejected_rows, labels=ingested.labels, encoded=0
@@ -191,14 +214,17 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
             corpus_digest=digest,
             corpus_revision=corpus.revision,
         )
-        return _report(job, ingested, encoder, standing.classifier, counts, standing.generation, reused=True)
+        return _report(job, ingested, encoder, standing.classifier, rescoring, counts, standing.generation, reused=True)
 
     texts = collapse(corpus.ids, corpus.keys)
     vectors = VectorStore(settings.indexes / "vectors", encoder.fingerprint)
     encoded = encode_missing(encoder, vectors, texts.keys, store.texts, watch)
     embeddings = vectors.gather(texts.keys)
     matcher = Matcher(embeddings, _described(store, texts, embeddings, classifier, watch), classifier)
-    found = find_duplicates(matcher, settings, watch)
+    second = None
+    if reranker is not None:
+        second = SecondJudgement(reranker, lambda rows: _texts_in_order(store, texts.keys[rows]))
+    found = find_duplicates(matcher, settings, watch, second)
     classifier = found.matcher.classifier
     pairs = as_question_pairs(texts, corpus.ids, found.pairs, found.probability)
     clusters = _clusters_of_questions(corpus, texts, found.matcher, found.clusters)
@@ -220,6 +246,7 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
         pair_recall=found.joined.recall,
         pair_recall_pairs=found.joined.recall_pairs,
         histogram=distance_histogram(found.pairs, classifier, settings),
+        reranked=found.reranked,
     )
     generation = new_generation_name(job.started)
     with watch.stage(PUBLISHING, "pairs", total=len(pairs.left)) as advance:
@@ -247,7 +274,7 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
         )
         advance(len(pairs.left))
     remove_generations(settings.indexes, store.superseded_generations()[_KEPT_GENERATIONS:])
-    return _report(job, ingested, encoder, classifier, counts, generation, reused=False)
+    return _report(job, ingested, encoder, classifier, rescoring, counts, generation, reused=False)
 
 
 def _described(
@@ -256,18 +283,18 @@ def _described(
     """Gather what the classifier looks at beside the distances."""
     features = classifier.feature_names
     with progress.stage("describe", "questions", total=len(texts.keys)) as advance:
-        normalised = _texts_in_order(store, texts) if needs_texts(features) else None
+        normalised = _texts_in_order(store, texts.keys) if needs_texts(features) else None
         background = background_of(texts.keys, embeddings, normalised)
         described = describe_questions(features, background, texts.keys, embeddings, normalised, classifier.metric)
         advance(len(texts.keys))
     return described
 
 
-def _texts_in_order(store: Store, texts: Texts) -> list[str]:
+def _texts_in_order(store: Store, keys: Keys) -> list[str]:
     found: dict[bytes, str] = {}
-    for keys, some in store.texts(texts.keys):
-        found.update(zip(keys, some, strict=True))
-    return [found[key] for key in key_bytes(texts.keys)]
+    for some_keys, some_texts in store.texts(keys):
+        found.update(zip(some_keys, some_texts, strict=True))
+    return [found[key] for key in key_bytes(keys)]
 
 
 def _clusters_of_questions(corpus: Corpus, texts: Texts, matcher: Matcher, clusters: Clusters) -> RecordedClusters:
@@ -293,6 +320,7 @@ def _report(
     ingested: Ingested,
     encoder: Encoder,
     classifier: Classifier,
+    rescoring: Rescoring | None,
     counts: RunCounts,
     generation: str,
     *,
@@ -307,6 +335,7 @@ def _report(
             job.settings,
             encoder,
             classifier,
+            rescoring,
             counts,
             generation,
             seconds=job.watch.seconds,
@@ -326,6 +355,7 @@ def _report(
         exact_duplicates=counts.exact_duplicates,
         encoded=counts.encoded,
         candidate_pairs=counts.candidate_pairs,
+        reranked=counts.reranked,
         duplicate_pairs=counts.duplicate_pairs,
         clusters=counts.clusters,
         seconds=round(time.perf_counter() - job.clock, 3),

@@ -22,8 +22,10 @@ from dedup.features import (
     pair_features,
 )
 from dedup.index import Generation, load_generation, load_reference
-from dedup.installed import load_installed
+from dedup.installed import installed_reranker, load_installed
+from dedup.progress import Silent
 from dedup.questions import Float32, Float64, Int64, Keys, Metric
+from dedup.reranking import Reranker
 from dedup.settings import Settings
 from dedup.store import PairRecord, QuestionRecord, Representative, Store
 from dedup.text import key_array, key_bytes, normalise, text_key
@@ -53,11 +55,19 @@ class Answer:
 class Searcher:
     """The generation in service, its encoder and its classifier, loaded once and asked often."""
 
-    def __init__(self, store: Store, generation: Generation, encoder: Encoder, classifier: Classifier) -> None:
+    def __init__(
+        self,
+        store: Store,
+        generation: Generation,
+        encoder: Encoder,
+        classifier: Classifier,
+        reranker: Reranker | None = None,
+    ) -> None:
         self._store = store
         self._generation = generation
         self._encoder = encoder
         self._classifier = classifier
+        self._reranker = reranker
         self._background = _background(store, generation.keys, generation.reference, classifier)
 
     @classmethod
@@ -75,6 +85,7 @@ class Searcher:
         if published is None:
             raise NoGeneration(f"nothing has been indexed in {store.display_url}; run `dedup run DUMP` first")
         encoder, classifier = load_installed(settings)
+        reranker = installed_reranker(settings, classifier)
         generation = load_generation(
             settings.indexes,
             published.name,
@@ -82,7 +93,7 @@ class Searcher:
             encoder=encoder.name,
             metric=encoder.metric,
         )
-        return cls(store, generation, encoder, classifier)
+        return cls(store, generation, encoder, classifier, reranker)
 
     def query(self, text: str, k: int, threshold: float) -> Answer:
         """Return the k nearest distinct texts to ``text``, each as its best-ranked question."""
@@ -104,7 +115,8 @@ class Searcher:
         query, place = np.nonzero(real & ~same)
         features = self._features(asked, own, vectors, query, found.rows[query, place])
         probability = np.ones(near.shape)
-        probability[query, place] = self._classifier.probability(near[query, place], features)
+        judged = self._classifier.probability(near[query, place], features)
+        probability[query, place] = self._judged_again(judged, [asked[n] for n in query.tolist()], keys[query, place])
         recorded = self._store.representatives_for_keys(keys[real])
         return [
             Answer(
@@ -115,6 +127,23 @@ class Searcher:
             )
             for n, text in enumerate(texts)
         ]
+
+    def _judged_again(self, classified: Float64, asked: Sequence[str], keys: Keys) -> Float64:
+        """Return the probabilities, (n_pairs,), with a second judgement of those that are uncertain, if there is one.
+
+        Pair i is of the text ``asked[i]`` and the stored one of ``keys[i]``.
+        """
+        if self._reranker is None:
+            return classified
+        uncertain = np.flatnonzero(self._reranker.uncertain(classified))
+        distinct, place = np.unique(keys[uncertain], return_inverse=True)
+        stored = _texts(self._store, distinct)
+        pairs = [(asked[pair], stored[other]) for pair, other in zip(uncertain.tolist(), place.tolist(), strict=True)]
+        judged = classified.copy()
+        judged[uncertain] = self._reranker.judge(
+            classified[uncertain], pairs, prior=self._classifier.prior, progress=Silent()
+        )
+        return judged
 
     def _features(
         self, asked: Sequence[str], own: Keys, vectors: Float32, query: Int64, row: Int64
@@ -176,8 +205,17 @@ class Explanation:
     duplicate: bool
     classifier: Classifier
     features: Mapping[str, float]  # what the classifier looks at beside the distance; NaN where not known
+    second: SecondOpinion | None  # where the pair was judged again
     same_text: bool  # equal text keys: an exact duplicate
     chain: tuple[Link, ...]  # the recorded pairs that join the two, where they are in one cluster; else empty
+
+
+@dataclass(frozen=True, slots=True)
+class SecondOpinion:
+    """What a pair's probability was by the classifier alone, and which reranker moved it."""
+
+    classified: float
+    reranker: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +241,14 @@ def explain(store: Store, settings: Settings, one: str, other: str, source: str 
     measured = {metric: float(distance(first[None], second[None], metric)[0]) for metric in Metric}
     same_text = texts[0] == texts[1]
     features = _features_of_two(store, settings, encoder, classifier, texts, np.stack([first, second]))
-    probability = 1.0 if same_text else float(classifier.probability(measured[encoder.metric], features))
+    classified = classifier.probability(np.array([measured[encoder.metric]]), features)
+    reranker = installed_reranker(settings, classifier)
+    second = None
+    probability = 1.0 if same_text else float(classified[0])
+    if reranker is not None and not same_text and reranker.uncertain(classified)[0]:
+        second = SecondOpinion(probability, reranker.scorer.name)
+        judged = reranker.judge(classified, [(texts[0], texts[1])], prior=classifier.prior, progress=Silent())
+        probability = float(judged[0])
     return Explanation(
         left,
         right,
@@ -214,6 +259,7 @@ def explain(store: Store, settings: Settings, one: str, other: str, source: str 
         probability >= settings.threshold,
         classifier,
         features,
+        second,
         same_text,
         _chain(store, left, right),
     )

@@ -12,6 +12,7 @@ from dedup.classifier import Classifier, from_json
 from dedup.encoders import Encoder
 from dedup.errors import DedupError
 from dedup.index import check_generation
+from dedup.reranking import Reranker
 from dedup.run_report import RunCounts
 from dedup.settings import AUTO, Settings
 from dedup.store import Corpus, Store
@@ -28,7 +29,7 @@ class Standing:
     generation: str
 
 
-def result_digest(corpus: Corpus, classifier: Classifier, settings: Settings) -> str:
+def result_digest(corpus: Corpus, classifier: Classifier, reranker: Reranker | None, settings: Settings) -> str:
     """Return 64 hexadecimal digits over all that the result of a run is a function of."""
     whole = hashlib.sha256()
     for part in (corpus.ids, corpus.keys, corpus.rank):
@@ -41,6 +42,8 @@ def result_digest(corpus: Corpus, classifier: Classifier, settings: Settings) ->
         settings.prior == AUTO,
     )
     whole.update(f"{classifier.identity} {asked} {settings.index}".encode())
+    if reranker is not None:
+        whole.update(reranker.rescoring.identity.encode())
     return whole.hexdigest()
 
 

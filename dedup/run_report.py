@@ -14,6 +14,7 @@ from dedup.encoders import Encoder
 from dedup.ingest import Ingested
 from dedup.questions import Float64, Pairs
 from dedup.report import ClusterCard, Member, RunReport
+from dedup.reranking import Rescoring
 from dedup.settings import Settings
 from dedup.store import ClusterSummary, QuestionRecord, Store
 
@@ -42,6 +43,7 @@ class RunCounts:
     pair_recall: float  # of the candidate pairs under the cut-off
     pair_recall_pairs: int  # true pairs that it was measured on; 0 where all was compared with all
     histogram: list[int]  # candidate pairs of different texts by distance, in equal bins from 0 to where candidates end
+    reranked: int = 0  # pairs judged again by a cross-encoder
 
 
 def distance_histogram(pairs: Pairs, classifier: Classifier, settings: Settings) -> list[int]:
@@ -61,6 +63,7 @@ def describe_run(
     settings: Settings,
     encoder: Encoder,
     classifier: Classifier,
+    rescoring: Rescoring | None,
     counts: RunCounts,
     generation: str,
     *,
@@ -86,6 +89,7 @@ def describe_run(
         cluster_floor=settings.cluster_floor,
         cutoff=classifier.max_distance(settings.threshold),
         classifier=classifier,
+        rescoring=rescoring,
         counts=shown,
         seconds=dict(seconds),
         histogram_edges=_edges(classifier, settings),

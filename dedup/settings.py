@@ -165,6 +165,12 @@ class Settings:
         "the share of duplicates among candidate pairs, or auto: estimated; by default the classifier's own",
         _prior,
     )
+    rerank: bool = _setting(
+        False, "judge uncertain pairs again by a cross-encoder that reads both questions together; slower", _yes_or_no
+    )
+    reranker: str = _setting(
+        "dedup-reranker", "the cross-encoder of --rerank: dedup-reranker, or a folder that dedup train has made", _text
+    )
     candidate_floor: float = _setting(
         0.2, "the match probability from which a pair is a candidate and is recorded", _between(0.001, 0.999)
     )

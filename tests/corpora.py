@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import HashingEncoder
+from fakes import HashingEncoder, SharedWords
 
 from dedup.classifier import Classifier, Feature, save_classifier
 from dedup.pipeline import RunResult, run
 from dedup.questions import NATURAL_PRIOR, Metric
+from dedup.reranking import Rescoring, save_rescoring
 from dedup.settings import Settings
 
 # In these trigram vectors, texts that differ in a word or two are about .5 (L2) or 3 (L1) apart.
@@ -45,6 +46,14 @@ def fake_classifier(metric: Metric, encoder: HashingEncoder, features: tuple[Fea
     slope, intercept = COEFFICIENTS[metric]
     fit = {"pairs": "made up"}
     return Classifier(encoder.name, encoder.fingerprint, metric, slope, intercept, features, NATURAL_PRIOR, fit)
+
+
+def fake_rescoring(classifier: Classifier, scorer: SharedWords) -> Rescoring:
+    return Rescoring(
+        *(classifier.encoder, classifier.fingerprint, classifier.metric, classifier.identity),
+        *(scorer.name, scorer.fingerprint),
+        *(0.2, 0.9, 0.6, 1.7, -0.3, NATURAL_PRIOR, {"pairs": "made up"}),
+    )
 
 
 def made_up_features(metric: Metric) -> tuple[Feature, ...]:
@@ -79,7 +88,7 @@ def trigrams(monkeypatch: pytest.MonkeyPatch) -> HashingEncoder:
         encoder.metric = metric
         return encoder
 
-    for room in ("installed", "calibration", "judging"):
+    for room in ("installed", "calibration", "judging", "rerank_calibration"):
         monkeypatch.setattr(f"dedup.{room}.load_encoder", load)
     return encoder
 
@@ -91,6 +100,17 @@ def settings(tmp_path: Path, trigrams: HashingEncoder) -> Settings:
     for metric in Metric:
         save_classifier(fake_classifier(metric, trigrams), made.indexes)
     return made
+
+
+@pytest.fixture
+def words(settings: Settings, trigrams: HashingEncoder, monkeypatch: pytest.MonkeyPatch) -> SharedWords:
+    """Make every command judge uncertain pairs again by one `SharedWords`, with made-up weights."""
+    scorer = SharedWords()
+    for room in ("reranking.reranker", "rerank_calibration"):
+        monkeypatch.setattr(f"dedup.{room}.load_cross_encoder", lambda name: scorer)
+    for metric in Metric:
+        save_rescoring(fake_rescoring(fake_classifier(metric, trigrams), scorer), settings.indexes)
+    return scorer
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""An encoder that needs no weights, for tests that are about something else."""
+"""An encoder and a cross-encoder that need no weights, for tests that are about something else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dedup.encoders.protocol import unit_rows
-from dedup.questions import Float32, Metric
+from dedup.progress import Advance
+from dedup.questions import Float32, Float64, Metric
 
 
 @dataclass
@@ -40,3 +41,21 @@ class HashingEncoder:
                 hashed = hashlib.blake2b(padded[start : start + 3].encode(), digest_size=4).digest()
                 vector[int.from_bytes(hashed, "big") % self.dimension] += 1
         return unit_rows(vectors, texts)
+
+
+@dataclass
+class SharedWords:
+    """Scores a pair by the share of words that both texts have, from -2 to 2. Satisfies `dedup.reranking.PairScorer`.
+
+    ``scored`` lists every pair it was given.
+    """
+
+    name: str = "words"
+    fingerprint: str = "5" * 64
+    scored: list[tuple[str, str]] = field(default_factory=list)
+
+    def score(self, pairs: Sequence[tuple[str, str]], advance: Advance) -> Float64:
+        self.scored += pairs
+        advance(len(pairs))
+        words = [(set(left.split()), set(right.split())) for left, right in pairs]
+        return np.array([4 * len(left & right) / len(left | right) - 2 for left, right in words], dtype=np.float64)

@@ -1,5 +1,6 @@
 """Clusters hold no strangers: the rule is followed to the letter, whatever the vectors and the features."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import networkx as nx
@@ -12,7 +13,7 @@ from oracles import as_pairs, clustered_unit_rows, grid_vectors, pairs_within, r
 from dedup.classifier import Classifier, Feature
 from dedup.clustering import Clusters, cluster_pairs, name_clusters
 from dedup.features import Described
-from dedup.matching import Matcher
+from dedup.matching import Matcher, RescoredPairs
 from dedup.questions import NATURAL_PRIOR, Float32, Metric
 
 metrics = pytest.mark.parametrize("metric", list(Metric))
@@ -153,6 +154,29 @@ def test_the_rule_is_followed_also_among_ties_and_where_the_join_missed_pairs(
         assert lowest >= floor
         links = nx.Graph([pair for pair in found if probability(matcher, *pair) >= threshold and set(pair) <= part])
         assert len(part) == 1 or (nx.is_connected(links) and set(links) == part)
+
+
+@metrics
+@settings(repeatable, max_examples=60)
+@given(
+    vectors=grid_vectors(12, fewest_rows=3),
+    cutoff=st.sampled_from(CUTOFFS),
+    slack=st.sampled_from([0.0, 0.11, 0.27]),
+    seed=st.integers(0, 2**16),
+)
+def test_the_rule_is_followed_on_what_was_judged_again(metric, vectors, cutoff, slack, seed):
+    """Every second pair has another probability than the classifier's, whichever."""
+    plain = matcher_of(vectors, metric)
+    threshold, floor = at(cutoff), at(cutoff + slack)
+    every = pairs_within(vectors, metric, np.inf)
+    again = list(every)[seed % 2 :: 2]
+    random = np.random.default_rng(seed)
+    place = np.array([one * len(vectors) + other for one, other in again], dtype=np.int64)
+    matcher = replace(plain, rescored=RescoredPairs(place, random.random(len(again)), 1e-9))
+    clusters = clustered(matcher, every, threshold, floor)
+    assert groups(clusters.label) == by_the_rule(matcher, every, threshold, floor)
+    for part in groups(clusters.label):
+        assert clusters.weakest[clusters.label[min(part)]] == pytest.approx(weakest(matcher, part), rel=1e-12)
 
 
 def long_chains(seed: int, rows: int, metric: Metric, crowded: bool) -> tuple[Matcher, Found, float, float]:

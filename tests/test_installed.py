@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from corpora import fake_classifier
-from fakes import HashingEncoder
+from corpora import fake_classifier, fake_rescoring
+from fakes import HashingEncoder, SharedWords
 
 from dedup.classifier import save_classifier
 from dedup.errors import ClassifierError, NoClassifier
 from dedup.installed import load_installed, with_cost_ratio, with_precision
 from dedup.questions import Metric
+from dedup.reranking import save_rescoring
 from dedup.settings import AUTO, Settings
 
 THRESHOLDS = [
@@ -72,6 +73,23 @@ def test_a_precision_at_another_prior_is_refused(calibrated: Settings, prior: fl
         with_precision(replace(calibrated, prior=prior), 0.9)
     own = replace(calibrated, prior=0.369)
     assert with_precision(own, 0.9).threshold == 0.62
+
+
+def test_with_reranking_the_thresholds_by_precision_are_those_of_what_judges_again(
+    calibrated: Settings, trigrams: HashingEncoder, words: SharedWords
+) -> None:
+    classifier = load_installed(calibrated)[1]
+    rescoring = fake_rescoring(classifier, words)
+    save_rescoring(
+        replace(rescoring, fit={"precision": [{**at, "threshold": at["threshold"] / 2} for at in THRESHOLDS]}),
+        calibrated.indexes,
+    )
+    reranked = replace(calibrated, rerank=True)
+    assert with_precision(calibrated, 0.9).threshold == 0.62
+    assert with_precision(reranked, 0.9).threshold == 0.31
+    save_rescoring(replace(rescoring, prior=0.2), calibrated.indexes)
+    with pytest.raises(ClassifierError, match=r"for a prior of 0\.2, the settings ask for 0\.369; run"):
+        with_precision(reranked, 0.9)
 
 
 @pytest.mark.parametrize("ratio", [0.05, 1.0, 3.0, 99.0])

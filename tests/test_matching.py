@@ -7,8 +7,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from corpora import fake_classifier, made_up_features, many_questions
-from fakes import HashingEncoder
+from corpora import fake_classifier, fake_rescoring, made_up_features, many_questions
+from fakes import HashingEncoder, SharedWords
 from oracles import as_pairs, between, clustered_unit_rows, pairs_within
 
 from dedup import matching
@@ -16,8 +16,10 @@ from dedup.classifier import Classifier, Feature
 from dedup.features import Described, background_of, describe_questions, needs_texts, pair_features
 from dedup.features.surroundings import FEWEST
 from dedup.join import Cutoff
-from dedup.matching import Matcher
+from dedup.matching import Matcher, RescoredPairs, rerank
+from dedup.progress import Silent
 from dedup.questions import NATURAL_PRIOR, Int64, Metric
+from dedup.reranking import Reranker
 from dedup.text import key_array, normalise, text_key
 
 metrics = pytest.mark.parametrize("metric", list(Metric))
@@ -192,3 +194,78 @@ def test_a_classifier_without_crowding_allows_every_pair_the_same_distance() -> 
     plain = Classifier("made up", "f" * 64, Metric.EUCLIDEAN, 6.0, -3.0, (), NATURAL_PRIOR, {})
     cutoff = Matcher(vectors, Described(None, None, None), plain).cutoff(0.5)
     assert (cutoff.distance, cutoff.shortfall) == (plain.max_distance(0.5), None)
+
+
+TEXTS = sorted((normalise(text) for _, text, _ in many_questions(80)), key=text_key)
+
+
+def reranked_matcher(metric: Metric, prior: float = NATURAL_PRIOR):
+    """Return a matcher of few questions, all their pairs as it judges them, and the reranking of those."""
+    matcher = matcher_of(metric, (), len(TEXTS))
+    matcher = replace(matcher, classifier=matcher.classifier.at_prior(prior))
+    pairs = as_pairs(pairs_within(matcher.embeddings, metric, np.inf))
+    probability = matcher.judge(pairs)
+    scorer = SharedWords()
+    reranker = Reranker(scorer, fake_rescoring(matcher.classifier, scorer))
+    again = rerank(matcher, pairs, probability, reranker, lambda rows: [TEXTS[row] for row in rows], Silent())
+    return matcher, pairs, probability, again, scorer
+
+
+@metrics
+@pytest.mark.parametrize("prior", [0.1, NATURAL_PRIOR])
+def test_pairs_in_the_band_are_judged_again_and_the_others_keep_their_probability(metric: Metric, prior: float) -> None:
+    matcher, pairs, probability, again, scorer = reranked_matcher(metric, prior)
+    band = (probability >= 0.2) & (probability <= 0.9)
+    assert 20 < again.count == band.sum() == len(scorer.scored) < len(pairs) - 20
+    np.testing.assert_array_equal(again.probability[~band], probability[~band])
+    moved = np.log(prior / (1 - prior)) - np.log(NATURAL_PRIOR / (1 - NATURAL_PRIOR))
+    for at in np.flatnonzero(band).tolist():
+        texts = TEXTS[pairs.left[at]], TEXTS[pairs.right[at]]
+        (score,) = SharedWords().score([texts], lambda _: None)
+        odds = np.log(probability[at] / (1 - probability[at])) - moved
+        expected = 1 / (1 + np.exp(-(0.6 * odds + 1.7 * score - 0.3 + moved)))
+        assert again.probability[at] == pytest.approx(expected)
+    assert matcher.rescored is None  # as it was
+
+
+@metrics
+def test_whatever_asks_a_matcher_hears_what_was_judged_again(metric: Metric) -> None:
+    _, pairs, probability, again, _ = reranked_matcher(metric)
+    np.testing.assert_array_equal(again.matcher.judge(pairs), again.probability)
+    np.testing.assert_allclose(again.matcher.between(pairs.right, pairs.left), again.probability, rtol=1e-12)
+    assert np.abs(again.probability - probability).max() > 0.1
+    matrix = np.ones((len(TEXTS), len(TEXTS)))
+    matrix[pairs.left, pairs.right] = matrix[pairs.right, pairs.left] = again.probability
+    random = np.random.default_rng(2)
+    told = set()
+    for _ in range(300):
+        rows = random.permutation(len(TEXTS))[: int(random.integers(2, 5))]
+        rows, others = np.split(rows, [1])
+        lowest = matrix[np.ix_(rows, others)].min()
+        assert again.matcher.weakest(rows, others) == pytest.approx(lowest, rel=1e-12)
+        for floor in (0.05, 0.15, 0.4, 0.7, 0.95):
+            assert again.matcher.all_reach(rows, others, floor) == (lowest >= floor)
+            told.add(bool(lowest >= floor))
+    assert told == {False, True}
+
+
+@metrics
+def test_a_pair_beyond_the_classifiers_reach_can_still_be_lifted_over_the_floor(metric: Metric) -> None:
+    matcher, pairs, probability, _, _ = reranked_matcher(metric)
+    at = int(np.flatnonzero((probability > 0.25) & (probability < 0.4))[0])
+    left, right = pairs.left[at : at + 1], pairs.right[at : at + 1]
+    lifted = replace(matcher, rescored=RescoredPairs(left * len(TEXTS) + right, np.array([0.97]), 0.2))
+    assert lifted.all_reach(left, right, 0.9)
+    assert lifted.all_reach(right, left, 0.9)
+    assert not matcher.all_reach(left, right, 0.9)
+
+
+def test_nothing_to_judge_again_asks_for_no_texts() -> None:
+    matcher = matcher_of(Metric.EUCLIDEAN, (), len(TEXTS))
+    pairs = as_pairs({})
+    scorer = SharedWords()
+    reranker = Reranker(scorer, fake_rescoring(matcher.classifier, scorer))
+    again = rerank(matcher, pairs, np.empty(0), reranker, lambda rows: pytest.fail("asked"), Silent())
+    assert (again.count, len(again.probability), scorer.scored) == (0, 0, [])
+    rows = np.array([0, 1])
+    assert again.matcher.weakest(rows, rows) == matcher.weakest(rows, rows)

@@ -9,18 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpora import KITCHEN, fake_classifier, made_up_features, many_questions, read_csv, write_csv
-from fakes import HashingEncoder
+from corpora import KITCHEN, fake_classifier, fake_rescoring, made_up_features, many_questions, read_csv, write_csv
+from fakes import HashingEncoder, SharedWords
 from scipy.spatial.distance import cdist, pdist
 
 from dedup.classifier import save_classifier
-from dedup.errors import DedupError, DumpError, RowError, StoreError
+from dedup.errors import ClassifierError, DedupError, DumpError, RowError, StoreError
 from dedup.export import export_clusters, export_pairs
 from dedup.features import background_of, describe_questions, pair_features
 from dedup.features.surroundings import FEWEST
 from dedup.in_service import settings_in_service
 from dedup.pipeline import RunResult, find_duplicates, run
 from dedup.questions import Metric, Question
+from dedup.reranking import save_rescoring
 from dedup.settings import AUTO, SETTING_NAMES, IndexKind, OnError, Resolved, Settings
 from dedup.store import RunKind, RunState, Store
 from dedup.text import key_array, normalise, text_key
@@ -133,6 +134,104 @@ def test_an_estimated_prior_is_recorded_and_taken_up_by_readers_and_later_runs(
 def test_a_prior_is_estimated_of_few_pairs_and_of_none(run_csv: RunCsv, settings: Settings) -> None:
     assert run_csv(KITCHEN, prior=AUTO).summary.exact_duplicates == 2
     assert run_csv([("1", "Who?", 1)], prior=AUTO, db=settings.db + "-2").summary.candidate_pairs == 0
+
+
+RERANKED = {"rerank": True, "candidate_floor": 0.2}
+
+
+def test_a_run_with_reranking_records_what_the_second_judgement_says(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder, words: SharedWords, tmp_path: Path
+) -> None:
+    rows = many_questions(300)
+    plain = run_csv(rows, db=settings.db + "-plain", reports=tmp_path / "plain")
+    before, _ = exported(replace(settings, db=settings.db + "-plain"), tmp_path)
+    result = run_csv(rows, **RERANKED)
+    pairs, clusters = exported(settings, tmp_path)
+    classifier = fake_classifier(Metric.EUCLIDEAN, trigrams)
+    rescoring = fake_rescoring(classifier, words)
+    expected, judged_again = {}, 0
+    for pair in before:
+        texts = normalise(pair["left"]), normalise(pair["right"])
+        classified = float(classifier.probability(float(pair["distance"])))
+        probability = classified
+        if 0.2 <= classified <= 0.9:
+            (score,) = SharedWords().score([texts], lambda _: None)
+            probability = float(rescoring.probability(np.array([classified]), np.array([score]), prior=0.369)[0])
+            judged_again += 1
+        if probability >= 0.2:
+            expected[frozenset(texts)] = probability
+    found = {frozenset((normalise(p["left"]), normalise(p["right"]))): float(p["probability"]) for p in pairs}
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert len(found) < len(before)  # what fell under the candidate floor is no candidate any more
+    assert result.summary.reranked == judged_again == len(words.scored) > 100
+    assert plain.summary.reranked == 0
+
+    canonical = {row["id"]: (row["canonical_id"], float(row["probability"])) for row in clusters}
+    text_of = {own: normalise(text) for own, text, _ in rows}
+    members = [(own, *rest) for own, rest in canonical.items() if rest[0] != own]
+    recorded = [(frozenset((text_of[own], text_of[best])), p) for own, best, p in members]
+    assert sum(pair in found for pair, _ in recorded) > 20
+    for pair, probability in recorded:
+        assert probability == pytest.approx(found[pair], abs=1e-9) if pair in found else probability >= 0.1
+
+    with Store.open(settings.db) as store:
+        service = store.in_service()
+        read = settings_in_service(store, Resolved(settings, dict.fromkeys(SETTING_NAMES, "default")))
+    assert service is not None
+    assert service.run.counts["reranked"] == judged_again
+    assert (service.run.settings["rerank"], read.rerank) == (True, True)
+    page = result.report.read_text("utf-8")
+    assert "uncertain pairs judged again" in page
+    assert "words" in page
+    assert "judged again" not in plain.report.read_text("utf-8")
+
+
+def test_a_result_with_reranking_is_not_taken_for_one_without(
+    run_csv: RunCsv, settings: Settings, words: SharedWords
+) -> None:
+    first = run_csv(KITCHEN, **RERANKED)
+    scored = len(words.scored)
+    again = run_csv(KITCHEN, **RERANKED)
+    assert again.reused
+    assert len(words.scored) == scored > 0
+    assert again.summary.reranked == first.summary.reranked == scored
+    assert not run_csv(KITCHEN).reused
+    assert not run_csv(KITCHEN, **RERANKED).reused
+    save_rescoring(
+        replace(fake_rescoring(fake_classifier(Metric.EUCLIDEAN, HashingEncoder()), words), intercept=0.1),
+        settings.indexes,
+    )
+    assert not run_csv(KITCHEN, **RERANKED).reused
+
+
+def test_reranking_follows_an_estimated_prior(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder, words: SharedWords, tmp_path: Path, monkeypatch
+) -> None:
+    prior = 0.2
+    monkeypatch.setattr("dedup.pipeline._at_estimated_prior", lambda classifier, _: classifier.at_prior(prior))
+    run_csv(many_questions(300), prior=AUTO, **RERANKED)
+    classifier = fake_classifier(Metric.EUCLIDEAN, trigrams)
+    moved, rescoring = classifier.at_prior(prior), fake_rescoring(classifier, words)
+    checked = 0
+    for pair in exported(settings, tmp_path)[0]:
+        classified = moved.probability(np.array([float(pair["distance"])]))
+        texts = normalise(pair["left"]), normalise(pair["right"])
+        if texts in words.scored:
+            logit = SharedWords().score([texts], lambda _: None)
+            expected = float(rescoring.probability(classified, logit, prior=prior)[0])
+            assert float(pair["probability"]) == pytest.approx(expected, abs=1e-5)
+            checked += 1
+    assert checked > 10
+
+
+def test_reranking_without_what_its_scores_mean_is_refused_before_anything_is_encoded(
+    run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder, words: SharedWords
+) -> None:
+    for file in (settings.indexes / "classifiers").glob("*-rerank.json"):
+        file.unlink()
+    with pytest.raises(ClassifierError, match=r"`dedup calibrate PAIRS --rerank --encoder trigrams --metric euclidean"):
+        run_csv(KITCHEN, **RERANKED)
+    assert trigrams.encoded == []
 
 
 def test_exact_copies_are_pairs_at_distance_zero_and_members_of_one_cluster(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from corpora import KITCHEN, fake_classifier, made_up_features, many_questions, read_csv
-from fakes import HashingEncoder
+from fakes import HashingEncoder, SharedWords
 
 from dedup.classifier import Feature, save_classifier
 from dedup.distance import distance
@@ -79,6 +79,41 @@ def test_with_features_too_a_query_says_of_a_recorded_pair_what_the_run_recorded
         odds = -classifier.slope * near - classifier.intercept
         odds += sum(float(feature.log_odds(explanation.features[feature.name])) for feature in classifier.features)
         assert explanation.probability == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-6)
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_with_reranking_too_a_query_and_an_explanation_say_what_the_run_recorded(
+    run_csv: RunCsv, settings: Settings, words: SharedWords, tmp_path: Path, metric: Metric
+) -> None:
+    run_csv(many_questions(200), metric=metric, rerank=True)
+    reranked = replace(settings, metric=metric, rerank=True)
+    with Store.open(settings.db) as store:
+        export_pairs(store, tmp_path / "pairs.csv", 0.2)
+        pairs = read_csv(tmp_path / "pairs.csv")
+        recorded = {(pair["left"], pair["right"]): float(pair["probability"]) for pair in pairs}
+        recorded |= {(right, left): probability for (left, right), probability in recorded.items()}
+        asked = [pair["left"] for pair in pairs[:: len(pairs) // 12]]
+        answers = Searcher.load(store, reranked).query_many(asked, 30, 0.5)
+        told = [explain(store, reranked, pair["left_id"], pair["right_id"], None) for pair in pairs[:40]]
+        alone = replace(reranked, rerank=False)
+        plain = [explain(store, alone, pair["left_id"], pair["right_id"], None) for pair in pairs[:40]]
+    checked = 0
+    for answer in answers:
+        for match in answer.matches[1:]:
+            probability = recorded.get((answer.query, match.question.text))
+            assert probability is not None or match.probability < 0.2
+            if probability is not None:
+                assert match.probability == pytest.approx(probability, abs=1e-9)
+                checked += 1
+    assert checked > 20
+    for pair, explanation, classified in zip(pairs, told, plain, strict=False):
+        assert explanation.probability == pytest.approx(float(pair["probability"]), abs=1e-9)
+        assert classified.second is None
+        assert (explanation.second is None) == (explanation.probability == classified.probability)
+        if explanation.second is not None:
+            assert explanation.second.classified == pytest.approx(classified.probability)
+            assert explanation.second.reranker == "words"
+    assert sum(explanation.second is not None for explanation in told) > 5
 
 
 def test_a_pair_is_explained_before_the_first_run_without_its_surroundings(

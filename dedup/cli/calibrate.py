@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from dedup.cli.options import json_option, prior_option, setting_options
 from dedup.cli.output import print_json, print_table, table
 from dedup.cli.progress import shown_progress
-from dedup.settings import Resolved
+from dedup.settings import Resolved, Settings
 
 
 @click.command()
@@ -17,10 +18,21 @@ from dedup.settings import Resolved
 @prior_option
 @click.option("--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Write there. [the indexes folder]")
 @click.option("--anew", is_flag=True, help="Forget the shipped classifier instead of adapting it.")
-@setting_options("db", "indexes", "source", "format", "max_bytes", "encoder", "metric", "batch_size")
+@click.option(
+    "--rerank",
+    is_flag=True,
+    help="Leave the classifier as it is, and fit what the scores of the reranker mean for its uncertain pairs.",
+)
+@setting_options("db", "indexes", "source", "format", "max_bytes", "encoder", "metric", "batch_size", "reranker")
 @json_option
 def calibrate(
-    pairs: tuple[str, ...], prior: float, output: Path | None, anew: bool, resolved: Resolved, as_json: bool
+    pairs: tuple[str, ...],
+    prior: float,
+    output: Path | None,
+    anew: bool,
+    rerank: bool,
+    resolved: Resolved,
+    as_json: bool,
 ) -> None:
     """Fit the classifier that turns the encoder's distances into probabilities.
 
@@ -28,10 +40,15 @@ def calibrate(
     recorded, or the word `recorded` for the labels in the database. A shipped encoder's classifier is adapted: twenty
     labels move it a little, thousands are as good as a new one. Later runs with this encoder and metric use the result.
     """
+    settings = resolved.settings
+    if rerank:
+        if anew:
+            raise click.UsageError("--anew is about the classifier, which --rerank leaves as it is; give one of them.")
+        _calibrate_reranking(pairs, settings, prior, output, as_json)
+        return
     from dedup.calibration import calibrate as fit
     from dedup.classifier import save_classifier
 
-    settings = resolved.settings
     classifier = fit(pairs, settings, prior=prior, anew=anew, progress=shown_progress())
     file = save_classifier(classifier, output or settings.indexes)
     if as_json:
@@ -50,10 +67,35 @@ def calibrate(
     click.echo(
         f"Two questions are duplicates up to a {classifier.metric} distance of {classifier.max_distance(0.5):.4f}."
     )
-    if thresholds := classifier.fit["precision"]:
-        rows = table("--precision", "threshold>", "95% interval>", "recall>")
-        for at in thresholds:
-            interval = f"{at['low']:.3f} to {at['high']:.3f}"
-            rows.add_row(f"{at['wanted']:g}", f"{at['threshold']:.3f}", interval, f"{at['recall']:.3f}")
-        print_table(rows)
+    _print_thresholds(classifier.fit["precision"])
     click.echo(f"Written to {file}")
+
+
+def _calibrate_reranking(
+    pairs: tuple[str, ...], settings: Settings, prior: float, output: Path | None, as_json: bool
+) -> None:
+    from dedup.rerank_calibration import calibrate_reranking
+    from dedup.reranking import save_rescoring
+
+    rescoring = calibrate_reranking(pairs, settings, prior=prior, progress=shown_progress())
+    file = save_rescoring(rescoring, output or settings.indexes)
+    if as_json:
+        print_json({**rescoring.to_json(), "identity": rescoring.identity, "file": str(file)})
+        return
+    click.echo(
+        f"From {rescoring.low:g} to {rescoring.high:g}, log-odds = {rescoring.classifier_weight:.3f} * the "
+        f"classifier's {rescoring.reranker_weight:+.3f} * the score by {rescoring.reranker} "
+        f"{rescoring.intercept:+.3f}, fitted on {rescoring.fit['labelled']:,} pairs at a prior of {prior:g}"
+    )
+    _print_thresholds(rescoring.fit["precision"])
+    click.echo(f"Written to {file}")
+
+
+def _print_thresholds(thresholds: Sequence[Mapping[str, float]]) -> None:
+    if not thresholds:
+        return
+    rows = table("--precision", "threshold>", "95% interval>", "recall>")
+    for at in thresholds:
+        interval = f"{at['low']:.3f} to {at['high']:.3f}"
+        rows.add_row(f"{at['wanted']:g}", f"{at['threshold']:.3f}", interval, f"{at['recall']:.3f}")
+    print_table(rows)

@@ -15,6 +15,7 @@ from dedup.settings import Resolved, Settings
 
 if TYPE_CHECKING:
     from dedup.evaluation import ClusterEvaluation
+    from dedup.judging import Judged
 
 
 @click.command()
@@ -36,7 +37,19 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="With --clusters, in the place of PAIRS: questions (or ids) and the clusters they truly belong to.",
 )
-@setting_options("db", "indexes", "source", "format", "max_bytes", "encoder", "metric", "threshold", "batch_size")
+@setting_options(
+    "db",
+    "indexes",
+    "source",
+    "format",
+    "max_bytes",
+    "encoder",
+    "metric",
+    "threshold",
+    "rerank",
+    "reranker",
+    "batch_size",
+)
 @json_option
 def evaluate(
     pairs: tuple[str, ...],
@@ -96,7 +109,7 @@ def _evaluate_classifier(
             labels=tuple(Path(file).name for file in pairs),
             encoder=classifier.encoder,
             metric=classifier.metric,
-            classifier=classifier.identity,
+            classifier=_named(judged),
         )
         write_evaluation(described, html)
     if as_json:
@@ -110,6 +123,8 @@ def _evaluate_classifier(
                 "encoder": classifier.encoder,
                 "metric": str(classifier.metric),
                 "classifier": classifier.identity,
+                "reranker": None if judged.rescoring is None else judged.rescoring.reranker,
+                "reranked": judged.reranked,
                 "intervals": _as_lists(found.intervals),
                 **({} if html is None else {"html": str(html)}),
             }
@@ -119,9 +134,18 @@ def _evaluate_classifier(
         f"{found.n:,} pairs, {found.positives:,} duplicates, weighted to a prior of {prior:g}; "
         f"{classifier.encoder}, {classifier.metric} distance, threshold {found.threshold:g}"
     )
+    if judged.rescoring is not None:
+        click.echo(f"{judged.reranked:,} uncertain pairs were judged again by {judged.rescoring.reranker}")
     _print_scores(found.scores, found.intervals)
     if html is not None:
         click.echo(f"Written to {html}")
+
+
+def _named(judged: Judged) -> str:
+    """Return what says how probable a pair is."""
+    if judged.rescoring is None:
+        return judged.classifier.identity
+    return f"{judged.classifier.identity}, {judged.reranked:,} pairs judged again by {judged.rescoring.reranker}"
 
 
 def _print_clusters(found: ClusterEvaluation, against: str, as_json: bool) -> None:

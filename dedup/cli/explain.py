@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("left", metavar="ID_OR_TEXT")
 @click.argument("right", metavar="ID_OR_TEXT")
 @click.option("--source", help="The source the ids belong to. [any]")
-@setting_options("db", "indexes", "encoder", "metric", "threshold", "prior")
+@setting_options("db", "indexes", "encoder", "metric", "threshold", "prior", "rerank", "reranker")
 @json_option
 def explain(left: str, right: str, source: str | None, resolved: Resolved, as_json: bool) -> None:
     """Show how far two questions are apart, how probably they are duplicates, and what joins them.
@@ -51,6 +51,9 @@ def _as_json(explanation: Explanation) -> dict[str, Any]:
         "probability": explanation.probability,
         "threshold": explanation.threshold,
         "duplicate": explanation.duplicate,
+        "reranked": None
+        if explanation.second is None
+        else {"reranker": explanation.second.reranker, "classified": explanation.second.classified},
         "classifier": {
             "identity": classifier.identity,
             "encoder": classifier.encoder,
@@ -105,6 +108,11 @@ def _print(explanation: Explanation) -> None:
         click.echo("  equal once case, punctuation and spaces are set aside: an exact duplicate")
     click.echo(f"  manhattan distance {explanation.manhattan:.4f}, euclidean distance {explanation.euclidean:.4f}")
     classifier = explanation.classifier
+    if explanation.second is not None:
+        click.echo(
+            f"  judged again by {explanation.second.reranker}: {explanation.second.classified:.1%} by the classifier "
+            "alone"
+        )
     click.echo(
         f"  classifier {classifier.identity}: 1 / (1 + exp({classifier.slope:.4f} * {classifier.metric} distance "
         f"+ {classifier.intercept:.4f})), fitted on {classifier.fit.get('pairs')}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("text")
 @click.option("-k", "k", type=click.IntRange(1, 10_000), default=5, show_default=True, help="How many questions.")
-@setting_options("db", "indexes", "encoder", "metric", "threshold")
+@setting_options("db", "indexes", "encoder", "metric", "threshold", "rerank", "reranker")
 @threshold_options
 @json_option
 def query(text: str, k: int, resolved: Resolved, at_threshold: Callable[[Settings], Settings], as_json: bool) -> None:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     "metric",
     "threshold",
     "prior",
+    "rerank",
+    "reranker",
     "candidate_floor",
     "cluster_floor",
     "index",
@@ -91,6 +93,8 @@ def _print(result: RunResult) -> None:
         f"  {done.exact_duplicates:>12,}  exact duplicates (equal once case, punctuation and spaces are set aside)"
     )
     click.echo(f"  {done.duplicate_pairs:>12,}  duplicate pairs, of {done.candidate_pairs:,} candidates")
+    if done.reranked:
+        click.echo(f"  {done.reranked:>12,}  uncertain pairs were judged again by the reranker")
     click.echo(f"  {done.clusters:>12,}  clusters of two questions or more")
     click.echo(f"Report: {result.report}")
     click.echo(f"Database: {done.database}")

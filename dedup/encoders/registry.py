@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path, PurePath
@@ -33,11 +34,26 @@ _BASE_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fa
 SHIPPED_ENCODERS = ("dedup-minilm", "dedup-static")
 """Fine-tuned for duplicate questions: the transformer that is the default, and the fast tier."""
 
+SHIPPED_RERANKER = "dedup-reranker"
+"""The cross-encoder that judges uncertain pairs again; it makes no vectors."""
+
+CROSS_ENCODER = "cross-encoder"
+"""The architecture of a model that reads both questions of a pair together, as its record names it."""
+
 RECORD = "question-dedup.json"
 """What a model folder made by `dedup train` says of itself; with the SHA-256 of its weights."""
 
 _EXECUTABLE = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".msgpack", ".npz", ".py"}
 _NOT_NEEDED = [*(f"*{suffix}" for suffix in sorted(_EXECUTABLE)), "*.ot", "onnx/*", "openvino/*"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The files of a model, none of which is another than was published, and what stands for all of them."""
+
+    network: Path  # the folder of the network and its tokenizer
+    adapter: Path | None  # the folder of what is changed of that network
+    fingerprint: str
 
 
 def load_encoder(name: str, metric: Metric, *, batch_size: int = 64) -> Encoder:
@@ -46,22 +62,54 @@ def load_encoder(name: str, metric: Metric, *, batch_size: int = 64) -> Encoder:
     Raises
     ------
     EncoderError
-        If there is no such model, or it holds weights in another form than safetensors.
+        If there is no such model, it holds weights in another form than safetensors, or it makes no vectors.
     TamperedWeights
         If a weight file is not the published one, or not the one its folder's record names.
     """
     folder = find_folder(name)
+    if is_cross_encoder(folder):
+        raise EncoderError(f"{name} is a cross-encoder, which makes no vectors; give it as --reranker, with --rerank")
+    files = check_files(folder)
+    if _is_static(folder):
+        return StaticEncoder(name, folder, files.fingerprint, metric)
+    return TransformerEncoder(
+        name, files.network, files.fingerprint, metric, batch_size=batch_size, adapter=files.adapter
+    )
+
+
+def check_files(folder: Path) -> ModelFiles:
+    """Return the files of the model in a folder, with those of the base where it is an adapter.
+
+    Raises
+    ------
+    EncoderError
+        If it holds weights in another form than safetensors, or none.
+    TamperedWeights
+        If a weight file is not the published one, or not the one its folder's record names.
+    """
     digests = _digests(folder)
     _require_known_weights(folder, digests)
-    if _is_static(folder):
-        return StaticEncoder(name, folder, _fingerprint(digests), metric)
     if ADAPTER_FILE not in digests:
-        return TransformerEncoder(name, folder, _fingerprint(digests), metric, batch_size=batch_size)
+        return ModelFiles(folder, None, _fingerprint(digests))
     base = base_folder()
     base_digests = _digests(base)
     _require_known_weights(base, base_digests)
     digests |= {f"base/{file}": digest for file, digest in base_digests.items()}
-    return TransformerEncoder(name, base, _fingerprint(digests), metric, batch_size=batch_size, adapter=folder)
+    return ModelFiles(base, folder, _fingerprint(digests))
+
+
+def is_cross_encoder(folder: Path) -> bool:
+    """Tell whether a model scores pairs instead of making vectors, by its record or its network's configuration.
+
+    Of files that say nothing of it this is False: what then loads the model refuses them.
+    """
+    try:
+        if (folder / RECORD).is_file():
+            return bool(json.loads((folder / RECORD).read_text("utf-8"))["architecture"] == CROSS_ENCODER)
+        kinds = json.loads((folder / "config.json").read_text("utf-8"))["architectures"]
+        return any(str(kind).endswith("ForSequenceClassification") for kind in kinds)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def fingerprint_folder(folder: Path) -> str:
@@ -142,7 +190,7 @@ def find_folder(name: str) -> Path:
     EncoderError
         If there is none.
     """
-    if name in SHIPPED_ENCODERS:
+    if name in (*SHIPPED_ENCODERS, SHIPPED_RERANKER):
         return Path(str(resources.files("dedup") / "models" / name))
     if name.removeprefix("sentence-transformers/") == BASE_ENCODER:
         return base_folder()

@@ -17,6 +17,7 @@ from dedup.questions import Float32, Metric
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from torch.nn import Module
 
 
 class TransformerEncoder:
@@ -96,7 +97,7 @@ def load_model(folder: Path, adapter: Path | None = None, *, attention: str | No
     return model
 
 
-def apply_adapter(model: SentenceTransformer, adapter: Path) -> None:
+def apply_adapter(model: Module, adapter: Path) -> None:
     """Add what the adapter in a folder changes to the base's parameters, once: encoding costs what the base costs.
 
     Raises

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from dedup.classifier import Classifier
 from dedup.questions import Float64, Int64, Metric
+from dedup.reranking import Rescoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,9 @@ class RunReport:
 
     ``counts`` has: ``read`` and ``rejected`` (rows of this run's dumps), ``questions`` (all that are recorded),
     ``texts`` (distinct text keys), ``exact_duplicates`` (questions whose text key an earlier one has), ``encoded``
-    (texts this run had to encode), ``candidate_pairs``, ``duplicate_pairs``, ``clusters`` (of two questions or more)
-    and ``clustered_questions`` (the questions in those).
+    (texts this run had to encode), ``candidate_pairs``, ``reranked`` (pairs that were judged again, where there is a
+    ``rescoring``), ``duplicate_pairs``, ``clusters`` (of two questions or more) and ``clustered_questions`` (the
+    questions in those).
 
     ``seconds`` and ``rejects`` are shown in the order in which they are given. ``least_certain`` are the clusters of
     the lowest weakest links.
@@ -72,6 +74,7 @@ class RunReport:
     cluster_floor: float
     cutoff: float
     classifier: Classifier
+    rescoring: Rescoring | None  # None: every pair has the classifier's probability
     counts: Mapping[str, int]
     seconds: Mapping[str, float]  # stage -> wall-clock seconds
     histogram_edges: Float64  # (bins + 1,) distances in ``metric``, ascending

@@ -32,6 +32,7 @@ RUN_FIELDS = [
     "exact_duplicates",
     "encoded",
     "candidate_pairs",
+    "reranked",
     "duplicate_pairs",
     "clusters",
     "seconds",
@@ -299,7 +300,7 @@ def test_evaluate_judges_the_installed_classifier_and_threshold(dedup: Dedup, tm
     found = ended.json
     assert isinstance(found, dict)
     scores = ["average_precision", "roc_auc", "accuracy", "f1", "precision", "recall", "log_loss", "brier", "ece"]
-    made_by = ["threshold", "encoder", "metric", "classifier", "intervals"]
+    made_by = ["threshold", "encoder", "metric", "classifier", "reranker", "reranked", "intervals"]
     assert list(found) == ["n", "positives", "prior", *scores, *made_by]
     assert (found["n"], found["positives"], found["prior"], found["threshold"]) == (30, 20, 0.2, 0.5)
     assert list(found["intervals"]) == scores

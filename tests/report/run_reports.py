@@ -61,6 +61,7 @@ REPORT = RunReport(
             "precision": [{"wanted": 0.9, "threshold": 0.71}],
         },
     ),
+    rescoring=None,
     counts={
         "read": 641_050,
         "rejected": 14,
@@ -69,6 +70,7 @@ REPORT = RunReport(
         "exact_duplicates": 827,
         "encoded": 5_318,
         "candidate_pairs": 24_771,
+        "reranked": 0,
         "duplicate_pairs": 9_064,
         "clusters": 31_204,
         "clustered_questions": 78_890,
