@@ -34,6 +34,20 @@ def toy_rows(*, dev: bool) -> list[Row]:
     return rows
 
 
+def hiding_rows(*, dev: bool) -> list[Row]:
+    """Labelled pairs of which those with a question about hiding are no duplicates: one word tells them apart.
+
+    Every third thing is for dev pairs only.
+    """
+    *others, hide = VERBS
+    rows: list[Row] = []
+    for verb, noun in ((v, n) for v in others for at, n in enumerate(NOUNS) if (at % 3 == 0) is dev):
+        how, best, tips = (phrase.format(verb, noun) for phrase in PHRASES)
+        hidden = PHRASES[1].format(hide, noun)
+        rows += [(how, best, 1), (tips, best, 1), (how, hidden, 0), (hidden, tips, 0)]
+    return rows
+
+
 def write_pairs(file: Path, rows: list[Row]) -> str:
     with file.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([("question1", "question2", "is_duplicate"), *rows])

@@ -1,4 +1,4 @@
-"""`dedup train`: an encoder of one's own, from labelled pairs."""
+"""`dedup train`: an encoder, or a cross-encoder, of one's own, from labelled pairs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from dedup.cli.options import json_option, setting_options
 from dedup.cli.output import print_json, print_table, table
 from dedup.cli.progress import shown_progress
+from dedup.errors import TrainingError
 from dedup.settings import Resolved
 from dedup.training import Architecture, Precision, TrainingOptions
 
@@ -32,7 +33,7 @@ _DEFAULT = TrainingOptions()
     type=click.Choice([str(value) for value in Architecture]),
     default=str(_DEFAULT.architecture),
     show_default=True,
-    help="What makes a text into a vector.",
+    help="What makes a text into a vector; cross-encoder: what judges uncertain pairs again, for --rerank.",
 )
 @click.option("--teacher", metavar="MODEL", help="static, lstm, cnn: learn this encoder's vectors before the labels.")
 @click.option(
@@ -55,14 +56,7 @@ _DEFAULT = TrainingOptions()
 @click.option(
     "--learning-rate", type=click.FloatRange(0, min_open=True), metavar="X", help="Length of a step. [by architecture]"
 )
-@click.option(
-    "--pairs-per-batch",
-    type=click.IntRange(min=2),
-    default=_DEFAULT.pairs_per_batch,
-    show_default=True,
-    metavar="N",
-    help="Pairs in one step.",
-)
+@click.option("--pairs-per-batch", type=click.IntRange(min=2), metavar="N", help="Pairs in one step. [by architecture]")
 @click.option("--seed", type=click.IntRange(min=0), default=_DEFAULT.seed, show_default=True, help="Of every draw.")
 @click.option(
     "--precision",
@@ -85,14 +79,14 @@ def train(
     keep: tuple[str, ...],
     epochs: int | None,
     learning_rate: float | None,
-    pairs_per_batch: int,
+    pairs_per_batch: int | None,
     seed: int,
     precision: str,
     fresh: bool,
     resolved: Resolved,
     as_json: bool,
 ) -> None:
-    """Train an encoder on labelled pairs, in the metric in which it will be searched.
+    """Train an encoder on labelled pairs, in the metric in which it will be searched, or a cross-encoder.
 
     PAIRS are files of labelled pairs (question1, question2, is_duplicate), a PostLinks.xml whose questions are
     recorded, or the word "recorded" for the labels in the database. After a kill the same command goes on.
@@ -111,6 +105,8 @@ def train(
         precision=Precision(precision),
         fresh=fresh,
     )
+    if options.architecture is Architecture.CROSS_ENCODER and resolved.origin["metric"].startswith("--"):
+        raise TrainingError("a cross-encoder measures no distance; leave --metric out")
     from dedup.training.train import train as train_encoder
 
     made = train_encoder(pairs, resolved.settings, options, output=output, progress=shown_progress())
@@ -135,8 +131,11 @@ def train(
             }
         )
         return
+    what = (
+        "cross-encoder" if record.metric is None else f"{record.architecture} encoder for the {record.metric} distance"
+    )
     click.echo(
-        f"{record.architecture} encoder for the {record.metric} distance, from {record.base}: "
+        f"{what}, from {record.base}: "
         f"{record.sizes['pairs']:,} pairs, {record.sizes['duplicates']:,} duplicates, {record.steps:,} steps in "
         f"{record.seconds:,.0f} s ({record.precision})"
     )
@@ -144,7 +143,9 @@ def train(
     for name, score in record.dev.items():
         rows.add_row(name.replace("_", " "), f"{score:.4f}")
     print_table(rows)
-    click.echo(
-        f"Written to {made.output}; fit its classifier next: `dedup calibrate PAIRS --encoder {made.output} "
-        f"--metric {record.metric}`"
+    following = (
+        f"fit what its scores mean next: `dedup calibrate PAIRS --rerank --reranker {made.output}`"
+        if record.metric is None
+        else f"fit its classifier next: `dedup calibrate PAIRS --encoder {made.output} --metric {record.metric}`"
     )
+    click.echo(f"Written to {made.output}; {following}")

@@ -54,23 +54,27 @@ class LengthBuckets(DefaultBatchSampler):
         self._kept_length = kept_length
         self._kept_per_batch = round(2 * pairs_per_batch * KEPT_SHARE / (1 - KEPT_SHARE)) if len(kept_length) else 0
 
+    @property
+    def pairs(self) -> int:
+        """How many pairs an epoch has."""
+        return len(self._pair_length)
+
     def __len__(self) -> int:
-        return -(-len(self._pair_length) // self.batch_size)
+        return -(-self.pairs // self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng([self.seed, self.epoch])
         pairs = random.permutation(len(self._pair_length))
         kept = _endless(random, len(self._kept_length), len(self) * self._kept_per_batch)
-        batches = []
-        step = _CHUNK_BATCHES * self.batch_size
-        for start in range(0, len(pairs), step):
-            chunk = _by_length(pairs[start : start + step], self._pair_length)
-            cuts = range(self.batch_size, len(chunk), self.batch_size)
-            some, kept = np.split(kept, [(len(cuts) + 1) * self._kept_per_batch])
-            some = _by_length(some, self._kept_length).reshape(len(cuts) + 1, -1) + len(self._pair_length)
-            batches += [np.concatenate(both).tolist() for both in zip(np.split(chunk, cuts), some, strict=True)]
+        batches = by_length(pairs, self._pair_length, self.batch_size)
+        if self._kept_per_batch:
+            beside = by_length(kept, self._kept_length, self._kept_per_batch)
+            batches = [
+                np.concatenate([some, others + len(self._pair_length)])
+                for some, others in zip(batches, beside, strict=True)
+            ]
         for place in random.permutation(len(batches)):
-            yield batches[place]
+            yield batches[place].tolist()
 
 
 class PairCollator(SentenceTransformerDataCollator):
@@ -113,8 +117,22 @@ class PairCollator(SentenceTransformerDataCollator):
         return drawn
 
 
-def _by_length(rows: Int64, length: Int64) -> Int64:
-    return rows[np.argsort(length[rows], kind="stable")]
+def by_length(rows: Int64, length: Int64, size: int) -> list[Int64]:
+    """Cut rows into batches of one size, the last one smaller, each of rows of about one length.
+
+    Parameters
+    ----------
+    rows
+        In random order; so many of them are sorted at a time as make `_CHUNK_BATCHES` batches.
+    length
+        Of every row, by its number.
+    """
+    batches = []
+    for start in range(0, len(rows), _CHUNK_BATCHES * size):
+        chunk = rows[start : start + _CHUNK_BATCHES * size]
+        chunk = chunk[np.argsort(length[chunk], kind="stable")]
+        batches += np.split(chunk, range(size, len(chunk), size))
+    return batches
 
 
 def _endless(random: np.random.Generator, rows: int, wanted: int) -> Int64:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dedup.artifacts import sha256
 from dedup.encoders.adapter import ADAPTER_FILE, differences
-from dedup.encoders.registry import RECORD
+from dedup.encoders.registry import RECORD, find_folder, is_cross_encoder
 from dedup.errors import TrainingError
 from dedup.questions import Float32
 
@@ -21,11 +21,15 @@ _STEPS = 127  # on each side of 0, of a signed byte
 def save_adapter(tuned: Path, base: str, rank: int, output: Path) -> None:
     """Write what ``tuned`` changes of ``base`` to the empty folder ``output``, at the best of that rank.
 
-    ``base`` is the name or folder of the transformer that it was trained from. The record and the card go with it.
+    ``base`` is the name or folder of the transformer that it was trained from. The record and the card go with it. A
+    cross-encoder's head, which the base has none of, is a change from 0.
     """
     from safetensors.numpy import save_file
 
-    before, after = _parameters(base), _parameters(str(tuned))
+    if is_cross_encoder(tuned):
+        before, after = _pair_parameters(find_folder(base), headless=True), _pair_parameters(tuned, headless=False)
+    else:
+        before, after = _parameters(base), _parameters(str(tuned))
     if {name: each.shape for name, each in before.items()} != {name: each.shape for name, each in after.items()}:
         raise TrainingError(f"{tuned} and {base} are not of one architecture; give the base that it was trained from")
     save_file(differences(before, after, rank), output / ADAPTER_FILE)
@@ -58,6 +62,16 @@ def _parameters(name: str) -> dict[str, Float32]:
     from dedup.training.architectures import load_for_training
 
     return {name: each.detach().numpy() for name, each in load_for_training(name).named_parameters()}
+
+
+def _pair_parameters(folder: Path, *, headless: bool) -> dict[str, Float32]:
+    """Return a cross-encoder's parameters by their names in the model; those of a head that it has none of are 0."""
+    from dedup.reranking.scoring import clear_head, new_network
+
+    network = new_network(folder)
+    if headless:
+        clear_head(network, folder)
+    return {name: each.detach().cpu().numpy() for name, each in network.named_parameters()}
 
 
 def _copy_record(tuned: Path, output: Path, compacted: dict[str, int]) -> None:

@@ -1,27 +1,26 @@
-"""Fitting a network to labelled pairs with sentence-transformers' trainer."""
+"""Fitting a network to labelled pairs with sentence-transformers' trainers."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]
 from safetensors.torch import load_file, save_file
-from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from sentence_transformers import CrossEncoderTrainer, SentenceTransformerTrainer
+from sentence_transformers.base.evaluation import SentenceEvaluator
+from torch import nn
 from transformers import EarlyStoppingCallback, PrinterCallback, get_linear_schedule_with_warmup
 
 from dedup.progress import Progress
-from dedup.training.batches import Batchable, LengthBuckets, PairCollator, Tokenise
+from dedup.training.batches import LengthBuckets, PairCollator
 from dedup.training.callbacks import Keeper, Reporter
 from dedup.training.checkpoints import seconds_until
-from dedup.training.judging import BEST_BY, DevJudge
-from dedup.training.losses import DuplicateLoss
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+from dedup.training.judging import BEST_BY
+from dedup.training.pair_batches import BothTexts, PairBuckets
 
 _LOSS_RATE = 1e-2  # of the loss's slope and middle, which have a few thousand steps for a way of about 1
 _WARM_UP = 0.08
@@ -31,6 +30,7 @@ _PATIENCE = 2  # judgements without a better one
 _JUDGEMENTS_PER_EPOCH = 2
 _STEPS_BETWEEN_LINES = 100
 _LOSS_STATE = "loss.safetensors"
+_MODEL = "model."  # begins the names of a loss's parameters that are its network's
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ class Fitted:
     seconds: float
 
 
-class PairTrainer(SentenceTransformerTrainer):
+class EncoderTrainer(SentenceTransformerTrainer):
     """sentence-transformers' trainer, with batches of one length, and the loss's own parameters in its checkpoints."""
 
     buckets: LengthBuckets
-    pair_loss: DuplicateLoss
+    pair_loss: nn.Module
 
     def get_batch_sampler(self, *args: Any, **kwargs: Any) -> LengthBuckets:
         """Return the sampler that was set."""
@@ -69,32 +69,62 @@ class PairTrainer(SentenceTransformerTrainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         assert output_dir is not None
         self.model.save_pretrained(output_dir, create_model_card=False)
-        own = {name: value for name, value in self.pair_loss.state_dict().items() if not name.startswith("model.")}
-        save_file(own, Path(output_dir) / _LOSS_STATE)
+        save_file(_own_state(self.pair_loss), Path(output_dir) / _LOSS_STATE)
 
     def _load_from_checkpoint(self, checkpoint_path: str) -> None:  # type: ignore[override]
         super()._load_from_checkpoint(checkpoint_path)
         self.pair_loss.load_state_dict(load_file(Path(checkpoint_path) / _LOSS_STATE), strict=False)
 
 
+class PairTrainer(CrossEncoderTrainer):
+    """sentence-transformers' trainer of cross-encoders, with batches of one length that are tokens already."""
+
+    buckets: PairBuckets
+    pair_loss: nn.Module
+
+    def get_batch_sampler(self, *args: Any, **kwargs: Any) -> PairBuckets:
+        """Return the sampler that was set."""
+        return self.buckets
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """Add none: `dedup.training.cards` writes the card."""
+
+    def collect_features(self, inputs: dict[str, Any]) -> tuple[list[dict[str, Any]], torch.Tensor | None]:
+        """Return the tokens of a batch, which belong together, and its labels."""
+        label = inputs.pop("label", None)
+        return [inputs], label
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        assert output_dir is not None
+        self.model.save_pretrained(output_dir, create_model_card=False)
+
+
+Trainer: TypeAlias = type[EncoderTrainer] | type[PairTrainer]
+
+
 def fit(
-    model: SentenceTransformer,
-    loss: DuplicateLoss,
-    batchable: Batchable,
-    buckets: LengthBuckets,
-    tokenise: Tokenise,
-    judge: DevJudge,
+    kind: Trainer,
+    loss: nn.Module,
+    rows: int,
+    buckets: LengthBuckets | PairBuckets,
+    collator: PairCollator | BothTexts,
+    judge: SentenceEvaluator,
     schedule: Schedule,
     *,
     folder: Path,
     checkpoint: Path | None,
     progress: Progress,
 ) -> Fitted:
-    """Train ``model`` and ``loss`` in place; both are then as they were at the best judgement.
+    """Train ``loss`` and its ``model`` in place; both are then as they were at the best judgement.
 
     Judged on dev pairs twice an epoch, and stopped when two judgements in a row bring nothing better. Checkpoints are
     written to ``folder`` at each judgement; with a ``checkpoint`` the training goes on from there, as if it had never
     stopped.
+
+    Parameters
+    ----------
+    rows
+        Of the data set: the numbers that ``buckets`` makes batches of and ``collator`` knows.
 
     Raises
     ------
@@ -104,9 +134,10 @@ def fit(
     steps = schedule.epochs * len(buckets)
     between = math.ceil(len(buckets) / _JUDGEMENTS_PER_EPOCH)
     keeper = Keeper(folder, seconds_until(checkpoint))
-    trainer = PairTrainer(
-        model=model,
-        args=SentenceTransformerTrainingArguments(
+    made: Any = kind  # each has its own model, arguments and collator, under the same names
+    trainer = made(
+        model=loss.model,
+        args=made.training_args_class(
             output_dir=str(folder.resolve()),
             num_train_epochs=schedule.epochs,
             per_device_train_batch_size=schedule.pairs_per_batch,
@@ -129,17 +160,17 @@ def fit(
             disable_tqdm=True,
             report_to="none",
         ),
-        train_dataset=Dataset.from_dict({"row": range(len(batchable))}),
+        train_dataset=Dataset.from_dict({"row": range(rows)}),
         loss=loss,
         evaluator=judge,
-        data_collator=PairCollator(batchable, tokenise, schedule.seed),
+        data_collator=collator,
         callbacks=[EarlyStoppingCallback(early_stopping_patience=_PATIENCE), keeper],
-        optimizers=_optimizer(model, loss, schedule.learning_rate, steps),
+        optimizers=_optimizer(loss, schedule.learning_rate, steps),
     )
     trainer.buckets, trainer.pair_loss = buckets, loss
     trainer.remove_callback(PrinterCallback)
     done = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
-    pairs = len(batchable.pairs)
+    pairs = buckets.pairs
     left = pairs * schedule.epochs - done // len(buckets) * pairs - done % len(buckets) * schedule.pairs_per_batch
     with progress.stage("train", "pairs", total=left) as advance:
         trainer.add_callback(Reporter(advance, pairs, schedule.pairs_per_batch))
@@ -147,16 +178,20 @@ def fit(
     return Fitted(trainer.state.global_step, trainer.state.best_global_step or 0, keeper.seconds)
 
 
+def _own_state(loss: nn.Module) -> dict[str, torch.Tensor]:
+    """Return what a loss has learnt beside its model."""
+    return {name: value for name, value in loss.state_dict().items() if not name.startswith(_MODEL)}
+
+
 def _optimizer(
-    model: SentenceTransformer, loss: DuplicateLoss, rate: float, steps: int
+    loss: nn.Module, rate: float, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
     """Return AdamW (Loshchilov & Hutter, 2019), and a rate that rises linearly and then falls to 0."""
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [parameter for parameter in model.parameters() if parameter.requires_grad], "lr": rate},
-            {"params": [loss.slope, loss.middle], "lr": _LOSS_RATE, "weight_decay": 0.0},
-        ],
-        weight_decay=_WEIGHT_DECAY,
-    )
+    trained = [(name, parameter) for name, parameter in loss.named_parameters() if parameter.requires_grad]
+    of_model = [parameter for name, parameter in trained if name.startswith(_MODEL)]
+    groups: list[dict[str, Any]] = [{"params": of_model, "lr": rate}]
+    if own := [parameter for name, parameter in trained if not name.startswith(_MODEL)]:
+        groups.append({"params": own, "lr": _LOSS_RATE, "weight_decay": 0.0})
+    optimizer = torch.optim.AdamW(groups, weight_decay=_WEIGHT_DECAY)
     warm_up = round(_WARM_UP * steps)
     return optimizer, get_linear_schedule_with_warmup(optimizer, warm_up, steps)  # type: ignore[no-untyped-call]

@@ -6,6 +6,7 @@ import platform
 
 import torch
 
+from dedup.reranking.scoring import has_bf16
 from dedup.training.options import Precision
 
 
@@ -13,10 +14,7 @@ def uses_bf16(asked: Precision) -> bool:
     """Tell whether the network multiplies in bf16: as asked, or where the processor that trains has it."""
     if asked is not Precision.AUTO:
         return asked is Precision.BF16
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
+    return has_bf16("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def processor_name() -> str:

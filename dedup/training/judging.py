@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sentence_transformers.base.evaluation import SentenceEvaluator
 
 from dedup.distance import pair_distances
@@ -12,7 +13,7 @@ from dedup.encoders import Encoder
 from dedup.encoders.protocol import unit_rows
 from dedup.errors import TrainingError
 from dedup.evaluation import score_pairs
-from dedup.questions import NATURAL_PRIOR, Float32, Metric
+from dedup.questions import NATURAL_PRIOR, Float32, Float64, Metric
 from dedup.training.examples import TextPairs
 from dedup.training.losses import DuplicateLoss, distance_scale
 
@@ -43,9 +44,7 @@ class DevJudge(SentenceEvaluator):
             model.encode(list(self._dev.texts), batch_size=_BATCH_TEXTS, show_progress_bar=False), dtype=np.float32
         )
         if not np.isfinite(vectors).all():
-            raise TrainingError(
-                f"the weights are no numbers any more after {steps} steps; give a lower --learning-rate"
-            )
+            raise no_numbers(steps)
         return dev_scores(
             self._dev,
             unit_rows(vectors, self._dev.texts),
@@ -53,6 +52,11 @@ class DevJudge(SentenceEvaluator):
             slope=float(self._loss.slope.detach()),
             middle=float(self._loss.middle.detach()),
         )
+
+
+def no_numbers(steps: int) -> TrainingError:
+    """Return what is raised where the weights have overflowed."""
+    return TrainingError(f"the weights are no numbers any more after {steps} steps; give a lower --learning-rate")
 
 
 def exact_scores(dev: TextPairs, encoder: Encoder, loss: DuplicateLoss) -> dict[str, float]:
@@ -69,8 +73,13 @@ def dev_scores(dev: TextPairs, vectors: Float32, metric: Metric, *, slope: float
     """
     distance = pair_distances(vectors, dev.left, dev.right, metric) / distance_scale(metric, vectors.shape[1])
     probability = 1 / (1 + np.exp(slope * (distance.astype(np.float64) - middle)))
-    balanced = score_pairs(probability, dev.duplicate, 0.5, 0.5)
-    natural = score_pairs(probability, dev.duplicate, NATURAL_PRIOR, 0.5)
+    return balanced_scores(probability, dev.duplicate)
+
+
+def balanced_scores(probability: Float64, duplicate: NDArray[np.bool_]) -> dict[str, float]:
+    """Return the scores of probabilities of dev pairs, (n_pairs,), that are for a prior of one half."""
+    balanced = score_pairs(probability, duplicate, 0.5, 0.5)
+    natural = score_pairs(probability, duplicate, NATURAL_PRIOR, 0.5)
     return {
         BEST_BY: balanced["average_precision"],
         "accuracy_balanced": balanced["accuracy"],

@@ -6,10 +6,13 @@ import logging
 
 import numpy as np
 
+from dedup.distance import pair_distances
+from dedup.encoders import Encoder
 from dedup.index import build_index, train_centroids
 from dedup.progress import Progress
 from dedup.questions import Float32, Int64, Metric, Neighbours
 from dedup.settings import IndexKind
+from dedup.training.examples import TextPairs, duplicate_components
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +23,16 @@ _RECALL_FLOOR = 0.9  # of the index, where it is not exact: another near one is 
 _FIRST_LOOK = 16  # neighbours
 _WIDEST_LOOK = 1024  # where this many are duplicates or too near, the text is in the thick of its own topic
 _QUERIES = 4096  # searched between two signs of progress
+
+
+def hard_negatives(pairs: TextPairs, guide: Encoder, vectors: Float32, progress: Progress) -> Int64:
+    """Return the hard negatives among the texts of training pairs, as the guide places them: see `mine_negatives`.
+
+    Nearer than the median labelled duplicate, an unlabelled pair is as likely one more duplicate as not.
+    """
+    left, right = pairs.left[pairs.duplicate], pairs.right[pairs.duplicate]
+    guard = float(np.median(pair_distances(vectors, left, right, guide.metric)))
+    return mine_negatives(vectors, duplicate_components(pairs), guard, guide.metric, progress)
 
 
 def mine_negatives(vectors: Float32, component: Int64, guard: float, metric: Metric, progress: Progress) -> Int64:

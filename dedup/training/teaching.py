@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from transformers import set_seed
 
-from dedup.distance import pair_distances
 from dedup.encoders import Encoder, load_encoder
 from dedup.labelled import text_vectors
 from dedup.progress import Progress
-from dedup.questions import Float32, Int64
 from dedup.settings import Settings
 from dedup.training.architectures import new_network, token_counts, tokeniser
-from dedup.training.batches import Batchable, LengthBuckets
+from dedup.training.batches import Batchable, LengthBuckets, PairCollator
 from dedup.training.distillation import distil
 from dedup.training.examples import duplicate_components
-from dedup.training.fitting import Fitted, Schedule, fit
+from dedup.training.fitting import EncoderTrainer, Fitted, Schedule, fit
 from dedup.training.judging import DevJudge, exact_scores
 from dedup.training.losses import DuplicateLoss
 from dedup.training.material import Material
-from dedup.training.mining import mine_negatives
+from dedup.training.mining import hard_negatives
 from dedup.training.options import RECIPES, TrainingOptions
 
 if TYPE_CHECKING:
@@ -64,7 +62,7 @@ def teach(
     pairs, kept = material.training, material.kept
     vectors = text_vectors(pairs.texts, guide, settings, progress)
     kept_vectors = text_vectors(kept, guide, settings, progress) if kept else vectors[:0]
-    negatives = _negatives(material, guide, vectors, progress)
+    negatives = hard_negatives(pairs, guide, vectors, progress)
     set_seed(options.seed)
     model = new_network(options, guide.dimension, pairs.texts + kept)
     tokenise = tokeniser(model, options.architecture)
@@ -84,14 +82,13 @@ def teach(
             progress=progress,
         )
     loss = DuplicateLoss(model, settings.metric, other_weight=float(pairs.duplicate.sum() / (~pairs.duplicate).sum()))
+    pair_length = np.maximum(length[pairs.left], length[pairs.right])
     fitted = fit(
-        model,
+        EncoderTrainer,
         loss,
-        batchable,
-        LengthBuckets(
-            np.maximum(length[pairs.left], length[pairs.right]), kept_length, schedule.pairs_per_batch, schedule.seed
-        ),
-        tokenise,
+        len(batchable),
+        LengthBuckets(pair_length, kept_length, schedule.pairs_per_batch, schedule.seed),
+        PairCollator(batchable, tokenise, schedule.seed),
         DevJudge(material.dev, settings.metric, loss),
         schedule,
         folder=folder,
@@ -99,14 +96,3 @@ def teach(
         progress=progress,
     )
     return Taught(model, loss, fitted)
-
-
-def _negatives(material: Material, guide: Encoder, vectors: Float32, progress: Progress) -> Int64:
-    """Return the hard negatives among the training texts, as the guide places them.
-
-    Nearer than the median labelled duplicate, an unlabelled pair is as likely one more duplicate as not.
-    """
-    pairs = material.training
-    left, right = pairs.left[pairs.duplicate], pairs.right[pairs.duplicate]
-    guard = float(np.median(pair_distances(vectors, left, right, guide.metric)))
-    return mine_negatives(vectors, duplicate_components(pairs), guard, guide.metric, progress)
