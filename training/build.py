@@ -1,4 +1,4 @@
-"""Build the shipped encoders and classifiers from labelled pairs and questions: see training/README.md.
+"""Build the shipped models and classifiers from labelled pairs and questions: see training/README.md.
 
     python training/build.py PAIRS QUESTIONS WORK
 
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dedup.encoders import BASE_ENCODER, SHIPPED_ENCODERS
+from dedup.encoders.registry import SHIPPED_RERANKER
 from dedup.labelled import read_labelled_pairs
 from dedup.questions import Metric
 from dedup.settings import Settings
@@ -50,7 +51,7 @@ def main() -> None:
     keep = sample(asked.questions, asked.work, KEPT)
     many = sample(asked.questions, asked.work, KEPT_FOR_STATIC)
     indexes = ("--indexes", str(asked.work / "indexes"))
-    trained = {name: asked.work / name for name in SHIPPED_ENCODERS}
+    trained = {name: asked.work / name for name in (*SHIPPED_ENCODERS, SHIPPED_RERANKER)}
     if not trained[MINILM].exists():
         dedup("train", fit, "--dev", held, "--keep", keep, "--output", trained[MINILM], *indexes)
     replace(MINILM, lambda folder: save_adapter(trained[MINILM], BASE_ENCODER, RANK, folder))
@@ -60,9 +61,17 @@ def main() -> None:
             "--output", trained[STATIC], *indexes,
         )  # fmt: skip
     replace(STATIC, lambda folder: save_quantised(trained[STATIC], folder))
+    if not trained[SHIPPED_RERANKER].exists():
+        dedup(
+            "train", fit, "--dev", held, "--architecture", "cross-encoder", "--output", trained[SHIPPED_RERANKER],
+            *indexes,
+        )  # fmt: skip
+    replace(SHIPPED_RERANKER, lambda folder: save_adapter(trained[SHIPPED_RERANKER], BASE_ENCODER, RANK, folder))
     for encoder in (*SHIPPED_ENCODERS, BASE_ENCODER):
         for metric in Metric:
-            dedup("calibrate", held, "--anew", "--encoder", encoder, "--metric", metric, "--output", PACKAGE, *indexes)
+            named = ("--encoder", encoder, "--metric", metric, "--output", PACKAGE, *indexes)
+            dedup("calibrate", held, "--anew", *named)
+            dedup("calibrate", held, "--rerank", "--reranker", SHIPPED_RERANKER, *named)
 
 
 def dedup(*arguments: str | Path) -> None:
@@ -103,9 +112,9 @@ def sample(questions: Path, work: Path, size: int) -> Path:
     return file
 
 
-def replace(encoder: str, save: Callable[[Path], None]) -> None:
+def replace(name: str, save: Callable[[Path], None]) -> None:
     """Put a model into the package, complete or not at all."""
-    with publishing(PACKAGE / "models" / encoder) as beside:
+    with publishing(PACKAGE / "models" / name) as beside:
         save(beside)
 
 

@@ -65,6 +65,26 @@ def test_it_says_how_good_it_is_and_what_comes_next(
     assert "step 5 of 5: dev average precision " in caplog.text
 
 
+def test_a_cross_encoder_is_trained_and_what_comes_next_is_said(
+    dedup: Dedup, pairs: str, arguments: list[str], tmp_path: Path
+) -> None:
+    pairwise = [*arguments, "--architecture", "cross-encoder"]
+    ended = dedup("train", pairs, *pairwise)
+    assert "cross-encoder, from tiny: 300 pairs, 180 duplicates, " in ended.out
+    assert "`dedup calibrate PAIRS --rerank --reranker made`" in ended.out
+    made = dedup("-q", "train", pairs, *pairwise, "--fresh", "--json").json
+    assert list(made) == FIELDS
+    assert (made["architecture"], made["metric"]) == ("cross-encoder", None)
+    for given, said in (
+        (["--metric", "manhattan"], "a cross-encoder measures no distance; leave --metric out"),
+        (["--keep", pairs], "leave --teacher and --keep out"),
+        (["--teacher", "all-MiniLM-L6-v2"], "leave --teacher and --keep out"),
+    ):
+        refused = dedup("-q", "train", pairs, *pairwise, *given)
+        assert (refused.code, refused.err.count("\n")) == (1, 1)
+        assert said in refused.err
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
