@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers migrations-check startup models bench format clean
+.PHONY: help demo test check lint types layers migrations-check startup models bench bench-docs format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -69,11 +69,31 @@ models: .venv/.tools  ## train the shipped encoders and classifiers again (train
 	$(BIN)/python training/build.py $(PAIRS) $(QUESTIONS) build/models
 
 DUMP ?= examples/questions.csv
+SIZES ?= 2500 5000 10000
+GROW ?= 0
+LIMIT ?= 900
+LABELLED ?=
+ONLY ?=
+FRESH ?=
+BENCH := build/bench
 
-bench: .venv/.tools  ## measure; takes minutes (benchmarks/README.md)
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/bench_run.py $(DUMP)
-	$(BIN)/python benchmarks/bench_store.py
+# The peers' own environment has only what this one has not: the rest is read from it through a .pth file.
+$(BENCH)/.venv/.installed: .venv/.tools benchmarks/constraints.txt
+	$(BIN)/python -m venv $(BENCH)/.venv
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$($(BENCH)/.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	$(BENCH)/.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  --constraint benchmarks/constraints.txt semhash datasketch wordllama
+	@touch $@
+
+bench: $(BENCH)/.venv/.installed  ## measure us and the peers, on the example or DUMP=… SIZES=… (benchmarks/README.md)
+	$(BIN)/python -m benchmarks.bench --dump $(DUMP) --sizes $(SIZES) --grow $(GROW) --limit $(LIMIT) \
+	  --peers $(BENCH)/.venv/bin/python --folder $(BENCH) \
+	  $(if $(LABELLED),--labelled $(LABELLED)) $(if $(ONLY),--only $(ONLY)) $(if $(FRESH),--fresh)
+	$(BIN)/python -m benchmarks.chart $(BENCH)/results.json $(BENCH)/chart.svg
+
+bench-docs:  ## write the tables and the picture of docs/performance.md from what `make bench` measured last
+	$(BIN)/python -m benchmarks.tables $(BENCH)/results.json docs/performance.md
 
 clean:  ## remove what make made
 	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

