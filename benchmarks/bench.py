@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -42,6 +43,8 @@ class Asked:
 
 def main(competitors: Sequence[Competitor] = COMPETITORS) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    # What is being measured is in a session of its own: ended without a word, this process would leave it running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     asked = read_command_line(sys.argv[1:])
     place = asked.folder / f"{asked.dump.stem}-{digest(asked.dump, asked.labelled)}"
     measured = Measured(place / "measured")

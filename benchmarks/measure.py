@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +47,9 @@ def measure(command: Sequence[str], folder: Path, limit: float, environment: Map
         over = threading.Event()
 
         def end() -> None:
-            over.set()
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may just have ended by itself
+                os.killpg(process.pid, signal.SIGKILL)
+                over.set()
 
         timer = threading.Timer(limit, end)
         timer.start()
@@ -55,7 +57,7 @@ def measure(command: Sequence[str], folder: Path, limit: float, environment: Map
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
-            os.waitpid(process.pid, 0)
+            process.wait()
             raise
         finally:
             timer.cancel()
@@ -65,7 +67,7 @@ def measure(command: Sequence[str], folder: Path, limit: float, environment: Map
         seconds=round(seconds, 4),
         peak_mib=round(usage.ru_maxrss / 1024, 1),
         code=process.returncode,
-        over_limit=over.is_set(),
+        over_limit=over.is_set() and process.returncode < 0,
         said=out.read_text("utf-8", "replace"),
         complained=err.read_text("utf-8", "replace")[-2000:],
     )
