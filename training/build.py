@@ -33,6 +33,7 @@ HELD_OUT = 0.1
 KEPT = 24_000
 KEPT_FOR_STATIC = 60_000
 RANK = 32
+RERANKER_RANK = 64  # a cross-encoder changes more of its base than an encoder does
 SEED = 0
 PACKAGE = Path(__file__).resolve().parents[1] / "dedup"
 MINILM, STATIC = SHIPPED_ENCODERS
@@ -66,7 +67,8 @@ def main() -> None:
             "train", fit, "--dev", held, "--architecture", "cross-encoder", "--output", trained[SHIPPED_RERANKER],
             *indexes,
         )  # fmt: skip
-    replace(SHIPPED_RERANKER, lambda folder: save_adapter(trained[SHIPPED_RERANKER], BASE_ENCODER, RANK, folder))
+    reader = trained[SHIPPED_RERANKER]
+    replace(SHIPPED_RERANKER, lambda folder: save_adapter(reader, BASE_ENCODER, RERANKER_RANK, folder))
     for encoder in (*SHIPPED_ENCODERS, BASE_ENCODER):
         for metric in Metric:
             named = ("--encoder", encoder, "--metric", metric, "--output", PACKAGE, *indexes)
