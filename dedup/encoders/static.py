@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dedup.encoders.protocol import unit_rows
+from dedup.encoders.tokens import read_tokenizer
 from dedup.errors import EncoderError, first_line
 from dedup.questions import Float32, Metric
 
@@ -55,16 +56,7 @@ class StaticEncoder:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        from tokenizers import Tokenizer
-
-        file = self._folder / "tokenizer.json"
-        try:
-            tokenizer = Tokenizer.from_file(str(file))
-        except Exception as error:  # the library raises Exception itself
-            raise EncoderError(f"{file} is not a tokenizer: {first_line(error)[:120]}; save the model again") from error
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        return tokenizer
+        return read_tokenizer(self._folder)
 
     @cached_property
     def _vectors(self) -> Float32:

@@ -21,7 +21,7 @@ from dedup.progress import Advance, Progress
 from dedup.questions import Float32, Int64, Keys
 from dedup.text import key_array
 
-_CALL_TEXTS = 1024  # encoded between two signs of progress
+_CALL_TEXTS = 4096  # encoded between two signs of progress; enough to fill rows and to keep every core busy
 SEGMENT_TEXTS = 16_384
 """How many texts are encoded, at the most, before they are put on disk: what a kill can cost."""
 _UNSAVED_SECONDS = 30.0

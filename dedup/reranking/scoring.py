@@ -13,7 +13,7 @@ from safetensors import safe_open
 from sentence_transformers import CrossEncoder as Network
 from transformers.utils import logging as transformers_logging
 
-from dedup.encoders.transformer import apply_adapter
+from dedup.encoders.torch_runtime import apply_adapter
 from dedup.errors import EncoderError, first_line
 from dedup.progress import Advance
 from dedup.questions import Float64, Int64

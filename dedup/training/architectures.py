@@ -8,7 +8,7 @@ import numpy as np
 
 from dedup.encoders import registry
 from dedup.encoders.adapter import ADAPTER_FILE
-from dedup.encoders.transformer import load_model
+from dedup.encoders.torch_runtime import load_model
 from dedup.questions import Int64
 from dedup.training.batches import Tokenise
 from dedup.training.options import MAX_TOKENS, Architecture, TrainingOptions
