@@ -12,8 +12,10 @@ from dedup.settings import Settings
 from dedup.thresholds import threshold_for_cost
 
 
-def load_installed(settings: Settings) -> tuple[Encoder, Classifier]:
+def load_installed(settings: Settings, *, quick: bool = False) -> tuple[Encoder, Classifier]:
     """Load the encoder of the settings and its classifier, for the settings' prior where that is a number.
+
+    With ``quick`` the encoder is one for a few texts, soonest after the start.
 
     Raises
     ------
@@ -22,7 +24,7 @@ def load_installed(settings: Settings) -> tuple[Encoder, Classifier]:
     ClassifierError
         If it has no classifier for the settings' metric.
     """
-    encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size)
+    encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size, quick=quick)
     classifier = load_classifier(settings.indexes, encoder.name, encoder.fingerprint, encoder.metric)
     return encoder, classifier.at_prior(settings.prior) if isinstance(settings.prior, float) else classifier
 

@@ -84,7 +84,7 @@ class Searcher:
         published = store.published_generation()
         if published is None:
             raise NoGeneration(f"nothing has been indexed in {store.display_url}; run `dedup run DUMP` first")
-        encoder, classifier = load_installed(settings)
+        encoder, classifier = load_installed(settings, quick=True)
         reranker = installed_reranker(settings, classifier)
         generation = load_generation(
             settings.indexes,
@@ -236,7 +236,7 @@ def explain(store: Store, settings: Settings, one: str, other: str, source: str 
     """
     left, right = _find(store, one, source), _find(store, other, source)
     texts = [_asked(side if isinstance(side, str) else side.text) for side in (left, right)]
-    encoder, classifier = load_installed(settings)
+    encoder, classifier = load_installed(settings, quick=True)
     first, second = encoder.encode(texts)
     measured = {metric: float(distance(first[None], second[None], metric)[0]) for metric in Metric}
     same_text = texts[0] == texts[1]

@@ -84,7 +84,7 @@ def trigrams(monkeypatch: pytest.MonkeyPatch) -> HashingEncoder:
     """Make every command encode with one `HashingEncoder`, which remembers what it was given."""
     encoder = HashingEncoder()
 
-    def load(name: str, metric: Metric, *, batch_size: int) -> HashingEncoder:
+    def load(name: str, metric: Metric, *, batch_size: int, quick: bool = False) -> HashingEncoder:
         encoder.metric = metric
         return encoder
 

