@@ -2,7 +2,7 @@
 
     python -m benchmarks.chart RESULTS PICTURE
 
-Four plots, by task and tier, on the same logarithmic axes: a straight line is a power law, its slope the exponent.
+Up to four plots, by task and tier, all axes logarithmic: a straight line is a power law, its slope the exponent.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from benchmarks.competitors import Task, Tier
 from benchmarks.lines import Line, Point, Results, read_results
 from dedup.report.figures import compact
 
-_WIDTH, _HEIGHT = 1080, 800
-_PLOT_WIDTH, _PLOT_HEIGHT = 320, 280
-_LEFT, _TOP, _ACROSS, _DOWN = 60, 80, 530, 370  # of the first plot; from one to the next
+_WIDTH = 1280
+_PLOT_WIDTH, _PLOT_HEIGHT = 300, 280
+_LEFT, _TOP, _ACROSS, _DOWN = 70, 100, 620, 370  # of the first plot; from one to the next
 _LABEL_HEIGHT = 15
 _PLOTS = (
     (Task.WHOLE, (Tier.TRANSFORMER,), "Questions to clusters, transformer"),
@@ -77,12 +77,18 @@ def main() -> None:
 
 def draw(results: Results) -> str:
     """Return the picture of all results, as SVG."""
+    plots = [
+        (title, lines)
+        for task, tiers, title in _PLOTS
+        if (lines := [line for line in results.of(task) if line.first.tier in tiers and line.points])
+    ]
+    height = _TOP + _DOWN * math.ceil(len(plots) / 2) - 30
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" role="img" '
         'aria-labelledby="title">',
         '<title id="title">Seconds by number of questions, question-dedup and others</title>',
         f"<style>{_STYLE}</style>",
-        f'<rect class="page" width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>',
+        f'<rect class="page" width="{_WIDTH}" height="{height}" rx="8"/>',
         _text(_LEFT - 30, 32, "Seconds by number of questions", "title"),
         _text(
             _LEFT - 30,
@@ -92,12 +98,10 @@ def draw(results: Results) -> str:
             "faint",
         ),
     ]
-    for place, (task, tiers, title) in enumerate(_PLOTS):
-        lines = [line for line in results.of(task) if line.first.tier in tiers and line.points]
-        if lines:
-            left, top = _LEFT + _ACROSS * (place % 2), _TOP + 20 + _DOWN * (place // 2)
-            axes = Axes(left, top, (results.sizes[0], results.sizes[-1]), _decades(lines))
-            parts += [_text(left, top - 12, title, "title"), *_grid(axes, results.sizes), *_lines(axes, lines)]
+    for place, (title, lines) in enumerate(plots):
+        left, top = _LEFT + _ACROSS * (place % 2), _TOP + _DOWN * (place // 2)
+        axes = Axes(left, top, (results.sizes[0], results.sizes[-1]), _decades(lines))
+        parts += [_text(left, top - 12, title, "title"), *_grid(axes, results.sizes), *_lines(axes, lines)]
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -156,7 +160,7 @@ def _name(line: Line) -> str:
 
 
 def _seconds(point: Point) -> str:
-    return f"{'' if point.measured else '≈ '}{point.seconds:,.{1 if point.seconds < 100 else 0}f} s"
+    return f"{point.mark}{point.seconds:,.{1 if point.seconds < 100 else 0}f} s"
 
 
 def _said(line: Line, point: Point) -> str:

@@ -54,12 +54,14 @@ class Course:
             self._take(competitor, python, corpus)
             return
         size, law = int(corpus), self._kept.law(competitor)
+        wanted = 2  # sizes, for a law
         if law is None or law.seconds(size) <= self._at.limit:
             if not self._take(competitor, python, corpus).over_limit:
                 return
+            wanted = max(wanted, len(self._kept.seconds(competitor)) + 1)  # the law there was said too little
         else:
             log.info("%s on %d would take %.0f s: left to extrapolation", competitor.name, size, law.seconds(size))
-        while size // 2 >= _SMALLEST and len(self._kept.seconds(competitor)) < 2:
+        while size // 2 >= _SMALLEST and len(self._kept.seconds(competitor)) < wanted:
             size //= 2
             self._take(competitor, python, str(size))
 

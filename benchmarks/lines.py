@@ -15,11 +15,17 @@ from benchmarks.results import LABELLED, Measurement, read_measurement
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What so many questions take."""
+    """What so many questions take: measured, extrapolated, or at least what it had taken when it was ended."""
 
     size: int
     seconds: float
-    measured: Measurement | None  # None: extrapolated
+    measured: Measurement | None
+    at_least: bool = False
+
+    @property
+    def mark(self) -> str:
+        """What stands before the figure where it was not measured."""
+        return "" if self.measured else "> " if self.at_least else "≈ "
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +76,17 @@ def read_results(file: Path) -> Results:
 
 def _line(found: list[Measurement], sizes: tuple[int, ...], law: Law | None) -> Line:
     by_size = {each.size: each for each in found if each.corpus != LABELLED and each.seconds is not None}
+    over = [each for each in found if each.corpus != LABELLED and each.over_limit]
     labelled = next((each for each in found if each.corpus == LABELLED), None)
     points = []
     for size in sizes:
         done = by_size.get(size)
         if done is not None and done.seconds is not None:
             points.append(Point(size, done.seconds, done))
-        elif law is not None and len(law.sizes) == 2 and size > law.sizes[-1]:
-            points.append(Point(size, law.seconds(size), None))
+            continue
+        # What was ended at the limit takes longer than that, whatever smaller sizes say.
+        ended = max((each.process_seconds * size / each.size for each in over if each.size <= size), default=0.0)
+        told = law.seconds(size) if law is not None and len(law.sizes) == 2 and size > law.sizes[-1] else 0.0
+        if ended or told:
+            points.append(Point(size, max(ended, told), None, at_least=ended >= told))
     return Line(found[0], tuple(points), law, labelled)

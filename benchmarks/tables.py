@@ -24,8 +24,10 @@ def main() -> None:
     parser.add_argument("document", type=Path)
     asked = parser.parse_args()
     results, text = read_results(asked.results), asked.document.read_text("utf-8")
-    asked.document.write_text(with_tables(text, describe(results)), "utf-8")
-    asked.document.with_suffix(".svg").write_text(draw(results), "utf-8")
+    picture = asked.document.with_suffix(".svg")
+    picture.write_text(draw(results), "utf-8")
+    shown = f"![Seconds by number of questions; the tables have the figures]({picture.name})"
+    asked.document.write_text(with_tables(text, f"{shown}\n\n{describe(results)}"), "utf-8")
 
 
 def with_tables(document: str, tables: str) -> str:
@@ -55,9 +57,9 @@ def describe(results: Results) -> str:
     return "\n\n".join(sections)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown; the first column is words, and what starts with a figure stands to the right."""
-    kinds = ["---" if not at else "---:" for at in range(len(header))]
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], words: tuple[int, ...] = (0,)) -> str:
+    """Return a table in Markdown; its columns are figures, to the right, but for those of ``words``."""
+    kinds = ["---" if at in words else "---:" for at in range(len(header))]
     return "\n".join("| " + " | ".join(row) + " |" for row in (header, kinds, *rows))
 
 
@@ -69,7 +71,8 @@ def _conditions(results: Results) -> str:
         f"({', '.join(machine['flags'])}), {machine['memory_gib']:g} GiB; questions of {conditions['dump']}. "
         f"{versions}.\n\n"
         f"≈ marks what was not measured, because it would take longer than {conditions['limit_seconds']:g} s: it is "
-        "extrapolated by the power law through the two largest sizes that were."
+        "extrapolated by the power law through the two largest sizes that were. > marks what was ended before it was "
+        "done."
     )
 
 
@@ -88,7 +91,11 @@ def _whole(results: Results) -> str:
         if with_f1
         else ""
     )
-    return table(header, rows) + "\n\nSeconds by number of questions; speed and memory at the largest measured." + note
+    return (
+        table(header, rows, (0, 1))
+        + "\n\nSeconds by number of questions; speed and memory at the largest measured."
+        + note
+    )
 
 
 def _joins(results: Results) -> str:
@@ -125,7 +132,7 @@ def _stages(results: Results) -> str:
         if done is not None and done.seconds:
             inside = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in done.stages.items() if seconds >= 0.05)
             rows.append([_title(line), f"{done.size:,}", f"{done.seconds:.1f}", inside])
-    return table(["", "questions", "seconds", "by stage"], rows)
+    return table(["", "questions", "seconds", "by stage"], rows, (0, 3))
 
 
 def _title(line: Line) -> str:
@@ -140,7 +147,7 @@ def _cell(point: Point | None) -> str:
     if point is None:
         return _NONE
     digits = 2 if point.seconds < 10 else 0 if point.seconds >= 100 else 1
-    return f"{'' if point.measured else '≈ '}{point.seconds:,.{digits}f}"
+    return f"{point.mark}{point.seconds:,.{digits}f}"
 
 
 def _peak(line: Line) -> str:

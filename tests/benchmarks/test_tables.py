@@ -69,6 +69,15 @@ def test_what_was_not_measured_is_extrapolated_and_marked(results: Results) -> N
     assert join == ["FAISS flat, static, L2", "1.00", "4.00", "≈ 100", "0.9877", "321 MiB"]
 
 
+def test_what_was_ended_at_the_limit_is_said_to_take_longer_than_that(results: Results, tmp_path: Path) -> None:
+    said = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    ended = replace(THEIRS, corpus="10000", size=10_000, seconds=None, process_seconds=250.0, over_limit=True)
+    said["measurements"].append(asdict(ended))
+    (tmp_path / "results.json").write_text(json.dumps(said), "utf-8")
+    (join,) = rows_of(describe(read_results(tmp_path / "results.json")), "FAISS flat")
+    assert join[3] == "> 250"  # the law of the smaller sizes says 100
+
+
 def test_follow_ups_and_stages_stand_in_tables_of_their_own(results: Results) -> None:
     rows = rows_of(describe(results), "dedup run")[1:]
     assert rows[0] == ["dedup run, static, L2", "1,000", "0.75", "0.35"]
