@@ -68,7 +68,9 @@ def _normalise_once(text: str) -> str:
 
 
 def _trimmed(text: str) -> str:
-    text = " ".join(_CONTROL.sub(" ", text).split())
+    if not text.isprintable():
+        text = _CONTROL.sub(" ", text)
+    text = " ".join(text.split())
     return text.rstrip(_TRAILING) or text
 
 

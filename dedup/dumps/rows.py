@@ -39,6 +39,8 @@ def string_fault(value: object, what: str) -> str | None:
 
     A text that normalises to nothing (white space, zero-width characters, "&nbsp;") is as good as none.
     """
+    if type(value) is str and value.isascii() and value[:1].isalnum() and "\0" not in value:
+        return None  # most texts need no closer look
     if type(value) is not str:
         if value is None:
             return f"no {what}"
@@ -47,7 +49,7 @@ def string_fault(value: object, what: str) -> str | None:
         return f"a NUL byte in the {what}"
     if not _is_unicode(value):
         return f"the {what} is not valid UTF-8"
-    # A letter or digit in front always leaves something; most texts need no closer look.
+    # A letter or digit in front always leaves something.
     if not value or (not value[0].isalnum() and not normalise(value)):
         return f"the {what} is empty"
     return None
@@ -130,8 +132,6 @@ def parse_tags(value: object) -> tuple[str, ...]:
 
 def _is_unicode(text: str) -> bool:
     """Say whether ``text`` is free of the lone surrogates that stand for bytes that are not UTF-8."""
-    if text.isascii():  # known without looking; most texts are
-        return True
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,19 +1,19 @@
 """Many rows at once: the only module that knows how each database takes them fastest.
 
-Columns go into a temporary table (SQLite: the driver's executemany, PostgreSQL: COPY), and one statement merges it into
-the real one in the order of its key. That is an order of magnitude faster than row by row, and tells what changed.
+Columns go into a temporary table (SQLite: many rows a statement, PostgreSQL: COPY), and one statement merges it into
+the real one in the order of its key. That is an order of magnitude faster than row by row, and tells what changed. Rows
+that are certainly new go in without that detour.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Column, Connection, MetaData, Select, Table, delete, except_, or_, select, true, tuple_
+from sqlalchemy import Column, Connection, LargeBinary, MetaData, Select, Table, and_, delete, exists, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from dedup.store.models import Base, table
@@ -23,24 +23,61 @@ Columns: TypeAlias = Mapping[str, NDArray[Any] | Sequence[Any]]
 
 T = TypeVar("T")
 
-_CHUNK = 50_000  # rows turned into Python objects at a time
+_CHUNK = 20_000  # rows turned into Python objects at a time
+_PLACES = 30_000  # values in one INSERT for SQLite, which takes at most 32,766; twice as fast as row by row
 _LISTED = 5_000  # values in one IN (...); PostgreSQL takes at most 65,535 parameters, SQLite 32,766
 
 
 @contextmanager
-def staged(connection: Connection, model: type[Base], columns: Columns) -> Iterator[Table]:
-    """Load ``columns`` into a temporary table with the types of ``model``'s, for as long as the context lasts."""
+def staged(connection: Connection, model: type[Base], columns: Columns, *, key: Sequence[str] = ()) -> Iterator[Table]:
+    """Load ``columns`` into a temporary table with the types of ``model``'s, for as long as the context lasts.
+
+    Parameters
+    ----------
+    key
+        The columns by which the rows are sorted and differ: what compares the two tables then goes through both in one
+        order. PostgreSQL needs no such help.
+    """
     target = table(model)
+    keyed = key if connection.dialect.name == "sqlite" else ()
     rows = Table(
         f"staged_{target.name}",
         MetaData(),
-        *(Column(name, target.c[name].type, nullable=True, autoincrement=False) for name in columns),
+        *(
+            Column(name, target.c[name].type, nullable=True, autoincrement=False, primary_key=name in keyed)
+            for name in columns
+        ),
         prefixes=["TEMPORARY"],
+        sqlite_with_rowid=not keyed,
     )
     rows.create(connection, checkfirst=False)
     _load(connection, rows, columns)
     yield rows
     rows.drop(connection, checkfirst=False)  # after an error the rollback does it
+
+
+def is_empty(connection: Connection, model: type[Base]) -> bool:
+    """Tell whether a table has no row."""
+    return connection.execute(select(true()).select_from(table(model)).limit(1)).first() is None
+
+
+def append(connection: Connection, model: type[Base], columns: Columns) -> None:
+    """Add rows that are not there yet, in the order of the primary key."""
+    _load(connection, table(model), columns)
+
+
+def fill(connection: Connection, model: type[Base], columns: Columns) -> None:
+    """Add rows, in the order of the primary key, to a table that has none.
+
+    SQLite makes the table's indexes afterwards: it sorts once instead of looking for the place of every row. In
+    PostgreSQL that would keep readers waiting.
+    """
+    indexes = table(model).indexes if connection.dialect.name == "sqlite" else ()
+    for index in indexes:
+        index.drop(connection)
+    append(connection, model, columns)
+    for index in indexes:
+        index.create(connection)
 
 
 def merge(
@@ -83,51 +120,76 @@ def merge(
 def prune(connection: Connection, model: type[Base], rows: Table, *, key: Sequence[str]) -> None:
     """Delete the rows of a table whose ``key`` is not among the staged ``rows``."""
     target = table(model)
-    vanished = except_(select(*(target.c[name] for name in key)), select(*(rows.c[name] for name in key)))
-    connection.execute(delete(target).where(tuple_(*(target.c[name] for name in key)).in_(vanished)))
+    still = exists().where(and_(*(rows.c[name] == target.c[name] for name in key)))
+    connection.execute(delete(target).where(~still))
 
 
 def rows_among(
     connection: Connection, statement: Select[*tuple[Any, ...]], column: InstrumentedAttribute[T], values: Sequence[T]
 ) -> Iterator[Any]:
     """Yield the rows of ``statement`` whose ``column`` is one of ``values``, however many there are."""
-    for part in batched(values, _LISTED):
+    for part in batched(values):
         yield from connection.execute(statement.where(column.in_(part)))
 
 
-def batched(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Yield ``values`` in slices of ``size``; the last one may be shorter."""
+def batched(values: Sequence[T], size: int = _LISTED) -> Iterator[Sequence[T]]:
+    """Yield ``values`` in slices of ``size``, by default as many as one IN (...) takes; the last one may be shorter."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
 
 
 def _load(connection: Connection, rows: Table, columns: Columns) -> None:
-    names = ", ".join(rows.c.keys())
+    names = ", ".join(columns)
     if connection.dialect.name == "sqlite":
-        places = ", ".join("?" * len(columns))
-        tuples = _tuples(connection, rows, columns)
-        while chunk := list(islice(tuples, _CHUNK)):
-            connection.exec_driver_sql(f"INSERT INTO {rows.name} ({names}) VALUES ({places})", chunk)
+        insert = f"INSERT INTO {rows.name} ({names}) VALUES "
+        place = f"({', '.join('?' * len(columns))})"
+        together = _PLACES // len(columns)
+        for chunk in _chunks(connection, rows, columns):
+            _insert(connection, insert, place, together, chunk)
         return
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {rows.name} ({names}) FROM STDIN") as copy:
-        for row in _tuples(connection, rows, columns):
-            copy.write_row(row)
+        for chunk in _chunks(connection, rows, columns):
+            for row in zip(*chunk, strict=True):
+                copy.write_row(row)
 
 
-def _tuples(connection: Connection, rows: Table, columns: Columns) -> Iterator[tuple[Any, ...]]:
-    """Yield rows as the driver takes them, chunk by chunk: NumPy's own scalars would be slow, and refused by SQLite."""
-    write = [rows.c[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect) for name in columns]
+def _insert(connection: Connection, insert: str, place: str, together: int, chunk: Sequence[Sequence[Any]]) -> None:
+    """Insert a chunk of columns, ``together`` rows a statement, what is left over one by one."""
+    values = np.empty((len(chunk[0]), len(chunk)), dtype=object)
+    for at, column in enumerate(chunk):
+        values[:, at] = column
+    whole = len(values) // together * together
+    if whole:
+        statements = values[:whole].reshape(-1, together * len(chunk)).tolist()
+        connection.exec_driver_sql(insert + ", ".join([place] * together), list(map(tuple, statements)))
+    if whole < len(values):
+        connection.exec_driver_sql(insert + place, list(map(tuple, values[whole:].tolist())))
+
+
+def _chunks(connection: Connection, rows: Table, columns: Columns) -> Iterator[Sequence[Sequence[Any]]]:
+    """Yield columns as the driver takes them, chunk by chunk.
+
+    NumPy's own scalars would be slow, and SQLite refuses them.
+    """
+    dialect = connection.dialect
+    write = [
+        None
+        if isinstance(rows.c[name].type, LargeBinary)  # both drivers take bytes as they are
+        else rows.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        for name in columns
+    ]
     length = len(next(iter(columns.values())))
     for start in range(0, length, _CHUNK):
-        chunk = [values[start : start + _CHUNK] for values in columns.values()]
-        yield from zip(
-            *(
-                [process(value) for value in _python(values)] if process else _python(values)
-                for values, process in zip(chunk, write, strict=True)
-            ),
-            strict=True,
-        )
+        chunk = [_python(values[start : start + _CHUNK]) for values in columns.values()]
+        yield [_written(values, process) if process else values for values, process in zip(chunk, write, strict=True)]
+
+
+def _written(values: Sequence[Any], process: Callable[[Any], Any]) -> Sequence[Any]:
+    """Return values as the driver takes them; an object that many rows share (None, no tags) is looked at once."""
+    distinct = {id(value): value for value in values}
+    done = {place: process(value) for place, value in distinct.items()}
+    return [done[id(value)] for value in values]
 
 
 def _python(values: NDArray[Any] | Sequence[Any]) -> Sequence[Any]:

@@ -208,6 +208,9 @@ def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) 
         "PRAGMA synchronous=FULL"
     )  # a commit outlives a power cut; under WAL some builds default to less
     connection.execute("PRAGMA foreign_keys=ON")
+    # Copying each commit's pages from the log into the file at once, as by default, would write most of them many times
+    # over during a bulk write: its questions lie all over the indexes.
+    connection.execute("PRAGMA wal_autocheckpoint=65536")  # pages: 256 MiB
     connection.execute("PRAGMA cache_size=-65536")  # 64 MiB: bulk writes touch pages all over the indexes
 
 

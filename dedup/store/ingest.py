@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import NamedTuple, TypeVar
+from operator import itemgetter
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Text, and_, cast, delete, func, or_, select, update
 
-from dedup.errors import StoreError
-from dedup.questions import MAX_NAME_BYTES, Label, Question, question_key
-from dedup.store.bulk import Columns, merge, rows_among, staged
+from dedup.questions import Label, Question, question_key
+from dedup.store.bulk import Columns, append, batched, is_empty, merge, staged
+from dedup.store.changes import Given, record_changes
 from dedup.store.database import Database, storable
+from dedup.store.limits import refuse_unstorable, refuse_unstorable_text
 from dedup.store.models import LabelRow, QuestionRow, table
 from dedup.store.revision import raise_corpus_revision
 from dedup.text import normalise, text_key
 
-T = TypeVar("T", int, datetime)
-
 _LABEL_KEY = ("source", "left_external_id", "right_external_id", "origin")
-_COUNTS = range(-(2**63) + 1, 2**63)  # the lowest 64-bit number stands for None in the canonical order
+_NAMED = ("source", "external_id")
+_DESCRIBED = ("text", "text_key", "created_at", "score", "views", "tags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +31,6 @@ class Recorded:
     changed: int  # recorded by an earlier run with another text
     unchanged: int
     conflicts: tuple[Question, ...]  # an id that this run has seen with another text key; the first one stays
-
-
-class _Row(NamedTuple):
-    """What is recorded under a number, or will be."""
-
-    source: str
-    external_id: str
-    text: str
-    text_key: bytes
-    created: datetime | None
-    score: int | None
-    views: int | None
-    tags: tuple[str, ...]
-    last_run_id: int
 
 
 class Ingest:
@@ -69,35 +55,24 @@ class Ingest:
             `dedup.questions.MAX_NAME_BYTES`), or its number belongs to another question. Nothing of the batch is
             recorded then.
         """
-        for question in batch:
-            _refuse_unstorable(question)
+        refuse_unstorable(batch)
         numbers = [question_key(question.source, question.id) for question in batch]
         keys = [text_key(normalise(question.text)) for question in batch]
+        given: list[Given] = list(zip(numbers, keys, batch, strict=True))
+        in_order = sorted(given, key=itemgetter(0))
+        repeated = _repeated(numbers)
         with self._database.writing() as connection:
-            before = _recorded(connection, sorted(set(numbers)))
-            after = dict(before)
-            conflicts = []
-            for question, number, key in zip(batch, numbers, keys, strict=True):
-                row, known = _row(question, key, run_id), after.get(number)
-                if known is not None and known[:2] != row[:2]:
-                    raise _same_number(number, row, known)
-                if known is None or known.last_run_id != run_id:
-                    after[number] = row
-                elif known.text_key == key:
-                    after[number] = _merged(known, row)
-                else:
-                    conflicts.append(question)
-            written = {number: row for number, row in after.items() if before.get(number) != row}
-            if written:
-                _write(connection, written)
-            if any(number not in before or before[number][:-1] != row[:-1] for number, row in written.items()):
+            known = _known(connection, sorted(set(numbers)))
+            new = [each for each in in_order if each[0] not in known and each[0] not in repeated]
+            again = [each for each in in_order if each[0] in known and each[0] not in repeated]
+            append(connection, QuestionRow, _columns(new, run_id))
+            single = repeated | _seen_again(connection, run_id, again)
+            changes = record_changes(connection, run_id, [each for each in given if each[0] in single])
+            if new or changes.is_new:
                 raise_corpus_revision(connection)
-        added = len(after) - len(before)
-        changed = sum(
-            number in before and before[number].last_run_id != run_id and before[number].text != row.text
-            for number, row in written.items()
-        )
-        return Recorded(added, changed, len(batch) - added - changed - len(conflicts), tuple(conflicts))
+        added = len(new) + changes.added
+        unchanged = len(batch) - added - changes.changed - len(changes.conflicts)
+        return Recorded(added, changes.changed, unchanged, changes.conflicts)
 
     def record_labels(self, run_id: int, origin: str, batch: Sequence[Label]) -> int:
         """Record a file's labels in one transaction and return how many are new.
@@ -113,12 +88,12 @@ class Ingest:
         if not batch:
             return 0
         origin = storable(origin)  # a file may be named in bytes that are no Unicode
-        _refuse_unstorable_text(f"the file name {origin!a}", (origin,), ())
+        refuse_unstorable_text(f"the file name {origin!a}", (origin,), ())
         latest: dict[tuple[str, str, str], Label] = {}
         for given in batch:
             texts = [text for text in (given.left_text, given.right_text) if text is not None]
             about = f"the label of {given.left!a} and {given.right!a} in {origin}"
-            _refuse_unstorable_text(about, (given.source, given.left, given.right), texts)
+            refuse_unstorable_text(about, (given.source, given.left, given.right), texts)
             label = _in_order(given)
             latest[label.source, label.left, label.right] = label
         names = sorted(latest)
@@ -149,105 +124,60 @@ def _in_order(label: Label) -> Label:
     return replace(label, left=label.right, right=label.left, left_text=label.right_text, right_text=label.left_text)
 
 
-def _recorded(connection: Connection, numbers: Sequence[int]) -> dict[int, _Row]:
-    statement = select(
-        QuestionRow.id,
-        QuestionRow.source,
-        QuestionRow.external_id,
-        QuestionRow.text,
-        QuestionRow.text_key,
-        QuestionRow.created_at,
-        QuestionRow.score,
-        QuestionRow.views,
-        QuestionRow.tags,
-        QuestionRow.last_run_id,
-    )
-    found = rows_among(connection, statement, QuestionRow.id, numbers)
-    return {number: _Row._make((*fields, tuple(tags), last_run)) for number, *fields, tags, last_run in found}
+def _repeated(numbers: Sequence[int]) -> set[int]:
+    """Return the numbers that occur more than once."""
+    if len(set(numbers)) == len(numbers):
+        return set()
+    return {number for number, count in Counter(numbers).items() if count > 1}
 
 
-def _row(question: Question, key: bytes, run_id: int) -> _Row:
-    return _Row(
-        question.source,
-        question.id,
-        question.text,
-        key,
-        question.created,
-        question.score,
-        question.views,
-        question.tags,
-        run_id,
-    )
+def _known(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """Return those of ``numbers``, ascending, under which a question is recorded."""
+    if is_empty(connection, QuestionRow):
+        return set()
+    with staged(connection, QuestionRow, {"id": numbers}, key=("id",)) as rows:
+        return set(connection.scalars(select(rows.c.id).join(QuestionRow, QuestionRow.id == rows.c.id)))
 
 
-def _merged(one: _Row, other: _Row) -> _Row:
-    """Return what is known of a question from two rows of one run, in whichever order they came."""
-    return one._replace(
-        text=min(one.text, other.text),
-        created=min(_known(one.created, other.created), default=None),
-        score=max(_known(one.score, other.score), default=None),
-        views=max(_known(one.views, other.views), default=None),
-        tags=one.tags if one.tags == other.tags else tuple(sorted({*one.tags, *other.tags})),
-    )
-
-
-def _known(one: T | None, other: T | None) -> list[T]:
-    return [value for value in (one, other) if value is not None]
-
-
-def _write(connection: Connection, written: Mapping[int, _Row]) -> None:
-    numbers = sorted(written)
-    rows = [written[number] for number in numbers]
-    columns: Columns = {
-        "id": numbers,
-        "source": [row.source for row in rows],
-        "external_id": [row.external_id for row in rows],
-        "text": [row.text for row in rows],
-        "text_key": [row.text_key for row in rows],
-        "created_at": [row.created for row in rows],
-        "score": [row.score for row in rows],
-        "views": [row.views for row in rows],
-        "tags": [list(row.tags) for row in rows],
-        "first_run_id": [row.last_run_id for row in rows],  # kept where the question is known
-        "last_run_id": [row.last_run_id for row in rows],
+def _columns(given: Sequence[Given], run_id: int) -> Columns:
+    questions = [question for _, _, question in given]
+    tags = {question.tags: list(question.tags) for question in questions}
+    return {
+        "id": [number for number, _, _ in given],
+        "source": [question.source for question in questions],
+        "external_id": [question.id for question in questions],
+        "text": [question.text for question in questions],
+        "text_key": [key for _, key, _ in given],
+        "created_at": [question.created for question in questions],
+        "score": [question.score for question in questions],
+        "views": [question.views for question in questions],
+        "tags": [tags[question.tags] for question in questions],
+        "first_run_id": [run_id] * len(given),
+        "last_run_id": [run_id] * len(given),
     }
-    with staged(connection, QuestionRow, columns) as staged_rows:
-        merge(connection, QuestionRow, staged_rows, key=("id",), kept=("source", "external_id", "first_run_id"))
 
 
-def _refuse_unstorable(question: Question) -> None:
-    about = f"question {question.id!a} of source {question.source!a}"
-    _refuse_unstorable_text(about, (question.source, question.id), (question.text, *question.tags))
-    for count in (question.score, question.views):
-        if count is not None and count not in _COUNTS:
-            raise StoreError(f"{about} has a score or views of more than 63 bits; mend it in the dump")
+def _seen_again(connection: Connection, run_id: int, again: Sequence[Given]) -> set[int]:
+    """Note that this run has seen questions that are recorded as they are given; return the numbers of the others.
 
-
-def _refuse_unstorable_text(about: str, names: Iterable[str], texts: Iterable[str]) -> None:
-    """Refuse, on both databases, what PostgreSQL cannot hold: a corpus must be able to move from one to the other."""
-    try:
-        for name in names:
-            if len(name.encode()) > MAX_NAME_BYTES:
-                raise StoreError(
-                    f"{about[:200]} has a name of {len(name.encode()):,} bytes; expected at most {MAX_NAME_BYTES}, "
-                    "shorten it in the dump"
-                )
-            if "\0" in name:
-                raise _unstorable(about, "a NUL character")
-        for text in texts:
-            text.encode()
-            if "\0" in text:
-                raise _unstorable(about, "a NUL character")
-    except UnicodeEncodeError:
-        raise _unstorable(about, "half a surrogate pair, which is no character") from None
-
-
-def _unstorable(about: str, found: str) -> StoreError:
-    return StoreError(f"{about[:200]} has {found}; no database can hold it, remove it from the dump")
-
-
-def _same_number(number: int, row: _Row, known: _Row) -> StoreError:
-    return StoreError(
-        f"question {row.external_id!a} of source {row.source!a} and question {known.external_id!a} of source "
-        f"{known.source!a} have the same number {number}; record one of them under another source"
-    )
+    Those are recorded otherwise, or this run has seen them before. In a run with little news, no recorded question
+    becomes a Python object.
+    """
+    if not again:
+        return set()
+    with staged(connection, QuestionRow, _columns(again, run_id), key=("id",)) as rows:
+        recorded = table(QuestionRow)
+        differs = [
+            # As texts: PostgreSQL cannot compare JSON.
+            cast(recorded.c[name], Text).is_distinct_from(cast(rows.c[name], Text))
+            if name == "tags"
+            else recorded.c[name].is_distinct_from(rows.c[name])
+            for name in (*_NAMED, *_DESCRIBED)
+        ]
+        both = select(rows.c.id).join(recorded, recorded.c.id == rows.c.id)
+        others = set(connection.scalars(both.where(or_(recorded.c.last_run_id == run_id, *differs))))
+        for some in batched(list(others)):
+            connection.execute(delete(rows).where(rows.c.id.in_(some)))
+        same = recorded.c.id.in_(select(rows.c.id))
+        connection.execute(update(recorded).where(same).values(last_run_id=run_id))
+    return others

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from sqlalchemy import Connection
 
 from dedup.errors import StoreError
 from dedup.questions import Float32, Float64, Int64
-from dedup.store.bulk import Columns, merge, prune, staged
+from dedup.store.bulk import Columns, fill, is_empty, merge, prune, staged
 from dedup.store.database import Database
 from dedup.store.models import ClusterRow, MemberRow, PairRow
 from dedup.store.publication import GenerationRecord, publish
@@ -120,20 +121,35 @@ class Results:
                 raise StoreError("questions were recorded while this run worked; run it again")
             end_run(connection, run_id, outcome)
             publish(connection, run_id, generation, corpus_revision)
-            with staged(connection, PairRow, pair_columns) as rows:
-                key = ("left_id", "right_id")
-                prune(connection, PairRow, rows, key=key)
-                merge(connection, PairRow, rows, key=key, compared=("distance", "probability"))
-            with (
-                staged(connection, ClusterRow, cluster_columns) as cluster_rows,
-                staged(connection, MemberRow, member_columns) as member_rows,
-            ):
-                # Members refer to clusters: new clusters come before their members, old ones go after theirs.
-                changes = ("canonical_id", "size", "weakest_probability")
-                merge(connection, ClusterRow, cluster_rows, key=("id",), compared=changes)
-                prune(connection, MemberRow, member_rows, key=("question_id",))
-                merge(connection, MemberRow, member_rows, key=("question_id",), compared=("cluster_id", "probability"))
-                prune(connection, ClusterRow, cluster_rows, key=("id",))
+            _replace_pairs(connection, pair_columns)
+            _replace_clusters(connection, cluster_columns, member_columns)
+
+
+def _replace_pairs(connection: Connection, pairs: Columns) -> None:
+    if is_empty(connection, PairRow):
+        fill(connection, PairRow, pairs)
+        return
+    key = ("left_id", "right_id")
+    with staged(connection, PairRow, pairs, key=key) as rows:
+        prune(connection, PairRow, rows, key=key)
+        merge(connection, PairRow, rows, key=key, compared=("distance", "probability"))
+
+
+def _replace_clusters(connection: Connection, clusters: Columns, members: Columns) -> None:
+    if is_empty(connection, ClusterRow):  # then there is no member either
+        fill(connection, ClusterRow, clusters)
+        fill(connection, MemberRow, members)
+        return
+    with (
+        staged(connection, ClusterRow, clusters, key=("id",)) as cluster_rows,
+        staged(connection, MemberRow, members, key=("question_id",)) as member_rows,
+    ):
+        # Members refer to clusters: new clusters come before their members, old ones go after theirs.
+        changes = ("canonical_id", "size", "weakest_probability")
+        merge(connection, ClusterRow, cluster_rows, key=("id",), compared=changes)
+        prune(connection, MemberRow, member_rows, key=("question_id",))
+        merge(connection, MemberRow, member_rows, key=("question_id",), compared=("cluster_id", "probability"))
+        prune(connection, ClusterRow, cluster_rows, key=("id",))
 
 
 def _check_lengths(*columns: Int64 | Float32 | Float64) -> None:
