@@ -8,7 +8,7 @@ import numpy as np
 
 from dedup.questions import Float32, Int64, Metric
 
-_CHUNK_BYTES = 8 << 20  # what a block of differences may take: it should stay in the processor's cache
+_CHUNK_BYTES = 256 << 10  # what a block of differences may take: it and its vectors stay in the processor's cache
 
 
 def distance(left: Float32, right: Float32, metric: Metric) -> Float32:
@@ -39,6 +39,28 @@ def pair_distances(embeddings: Float32, left: Int64, right: Int64, metric: Metri
     step = max(1, _CHUNK_BYTES // (4 * embeddings.shape[1]))
     for start, stop in pairwise([*range(0, len(left), step), len(left)]):
         found[start:stop] = distance(embeddings[left[start:stop]], embeddings[right[start:stop]], metric)
+    return found
+
+
+def squared_distances(left: Float32, right: Float32, left_rows: Int64, right_rows: Int64) -> Float32:
+    """Return the squared L2 distance of each ``left[left_rows[i]]`` and ``right[right_rows[i]]``; shape (n_pairs,).
+
+    Summed in FAISS's order: in the last digit it is not that of `distance`. Far faster where the vectors are few enough
+    to stay in the processor's cache.
+    """
+    import faiss
+
+    found = np.empty(len(left_rows), dtype=np.float32)
+    pointer = faiss.swig_ptr
+    faiss.pairwise_indexed_L2sqr(  # type: ignore[attr-defined]
+        left.shape[1],
+        len(found),
+        pointer(left),
+        pointer(left_rows),
+        pointer(right),
+        pointer(right_rows),
+        pointer(found),
+    )
     return found
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dedup.distance import pair_distances
 from dedup.dumps import read_labels
-from dedup.encoders import Encoder, VectorStore, encode_missing
+from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
 from dedup.errors import DumpError, StoreError
 from dedup.evaluation import largest_share, number_texts, question_components
 from dedup.features import background_of, describe_questions, needs_texts, pair_features
@@ -125,7 +125,7 @@ def text_vectors(texts: Sequence[str], encoder: Encoder, settings: Settings, pro
         wanted = key_bytes(keys)
         yield wanted, [text_of[key] for key in wanted]
 
-    vectors = VectorStore(settings.indexes / "vectors", encoder.fingerprint)
+    vectors = VectorStore(settings.indexes / VECTORS, encoder.fingerprint)
     encode_missing(encoder, vectors, keys, texts_of, progress)
     return vectors.gather(keys)
 

@@ -17,16 +17,16 @@ import numpy as np
 from dedup.classifier import Classifier
 from dedup.clustering import Clusters, cluster_pairs, name_clusters
 from dedup.collapse import Texts, as_question_pairs, collapse
-from dedup.encoders import Encoder, VectorStore, encode_missing
+from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
 from dedup.errors import ClassifierError, DumpError
-from dedup.features import REFERENCE_SIZE, Described, background_of, describe_questions, needs_texts
+from dedup.features import Described, background_of, describe_questions, needs_texts
 from dedup.index import (
     FaissIndex,
+    approximates,
     build_index,
     new_generation_name,
     remove_generations,
     save_generation,
-    train_centroids,
 )
 from dedup.ingest import Ingested, ingest
 from dedup.installed import installed_reranker, load_installed
@@ -36,6 +36,7 @@ from dedup.matching import Matcher, rerank
 from dedup.priors import estimate_share
 from dedup.progress import Progress, Silent
 from dedup.questions import Float32, Float64, Int64, Keys, Pairs
+from dedup.reference import REFERENCE_SIZE, Near, nearest_reference
 from dedup.report import run_name, write_report
 from dedup.reranking import Reranker, Rescoring
 from dedup.reuse import result_digest, standing_result
@@ -104,25 +105,27 @@ class SecondJudgement:
 
 
 def find_duplicates(
-    matcher: Matcher, settings: Settings, progress: Progress, second: SecondJudgement | None = None
+    matcher: Matcher,
+    near: Near | None,
+    settings: Settings,
+    progress: Progress,
+    second: SecondJudgement | None = None,
 ) -> Found:
     """Find the candidate pairs among distinct texts, how probable each is, and the clusters they make.
 
-    The matcher's rows are in the order of their text keys: the order decides ties. With a second judgement, a candidate
-    of which the classifier is not sure has its probability from there, and is one no longer where that is under the
-    floor; what is no candidate by the classifier is not judged again.
+    The matcher's rows are in the order of their text keys: the order decides ties. ``near`` are their nearest reference
+    vectors, None to compare all with all. With a second judgement, a candidate of which the classifier is not sure has
+    its probability from there, and is one no longer where that is under the floor; what is no candidate by the
+    classifier is not judged again.
     """
     embeddings, classifier = matcher.embeddings, matcher.classifier
     metric, floor = classifier.metric, settings.recall_floor
-    with progress.stage("cells", "vectors", total=len(embeddings)) as advance:
-        centroids = train_centroids(embeddings, settings.index)
-        advance(len(embeddings))
-    index = build_index(embeddings, metric, centroids, recall_floor=floor, progress=progress)
+    index = build_index(embeddings, metric, settings.index, recall_floor=floor, progress=progress)
     joined = self_join(
         embeddings,
         metric,
         matcher.cutoff(settings.candidate_floor),
-        centroids=centroids,
+        near=near,
         recall_floor=floor,
         progress=progress,
     )
@@ -217,14 +220,15 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
         return _report(job, ingested, encoder, standing.classifier, rescoring, counts, standing.generation, reused=True)
 
     texts = collapse(corpus.ids, corpus.keys)
-    vectors = VectorStore(settings.indexes / "vectors", encoder.fingerprint)
+    vectors = VectorStore(settings.indexes / VECTORS, encoder.fingerprint)
     encoded = encode_missing(encoder, vectors, texts.keys, store.texts, watch)
     embeddings = vectors.gather(texts.keys)
-    matcher = Matcher(embeddings, _described(store, texts, embeddings, classifier, watch), classifier)
+    near = _near(embeddings, settings, watch)
+    matcher = Matcher(embeddings, _described(store, texts, embeddings, near, classifier, watch), classifier)
     second = None
     if reranker is not None:
         second = SecondJudgement(reranker, lambda rows: _texts_in_order(store, texts.keys[rows]))
-    found = find_duplicates(matcher, settings, watch, second)
+    found = find_duplicates(matcher, near, settings, watch, second)
     classifier = found.matcher.classifier
     pairs = as_question_pairs(texts, corpus.ids, found.pairs, found.probability)
     clusters = _clusters_of_questions(corpus, texts, found.matcher, found.clusters)
@@ -255,6 +259,7 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
             generation,
             found.index,
             texts.keys,
+            vectors.places(texts.keys),
             embeddings[:REFERENCE_SIZE],
             fingerprint=encoder.fingerprint,
             encoder=encoder.name,
@@ -277,15 +282,25 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
     return _report(job, ingested, encoder, classifier, rescoring, counts, generation, reused=False)
 
 
+def _near(embeddings: Float32, settings: Settings, progress: Progress) -> Near | None:
+    """Look up the nearest reference vectors of each, where the corpus is large enough to be cut into cells."""
+    if not approximates(len(embeddings), settings.index):
+        return None
+    with progress.stage("cells", "vectors", total=len(embeddings)) as advance:
+        return nearest_reference(embeddings, embeddings[:REFERENCE_SIZE], advance)
+
+
 def _described(
-    store: Store, texts: Texts, embeddings: Float32, classifier: Classifier, progress: Progress
+    store: Store, texts: Texts, embeddings: Float32, near: Near | None, classifier: Classifier, progress: Progress
 ) -> Described:
     """Gather what the classifier looks at beside the distances."""
     features = classifier.feature_names
     with progress.stage("describe", "questions", total=len(texts.keys)) as advance:
         normalised = _texts_in_order(store, texts.keys) if needs_texts(features) else None
         background = background_of(texts.keys, embeddings, normalised)
-        described = describe_questions(features, background, texts.keys, embeddings, normalised, classifier.metric)
+        described = describe_questions(
+            features, background, texts.keys, embeddings, normalised, classifier.metric, near
+        )
         advance(len(texts.keys))
     return described
 

@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 
 
 class IndexKind(StrEnum):
-    """How the vectors are searched: every one of them, or the cells nearest to the query."""
+    """How the vectors are searched: each of them, or their product-quantised codes first (Jégou et al., 2011)."""
 
     AUTO = "auto"
     FLAT = "flat"
-    IVF = "ivf"
+    PQ = "pq"
 
 
 class LogFormat(StrEnum):
@@ -178,7 +178,7 @@ class Settings:
         0.1, "no two questions of a cluster have a match probability under this", _between(0.001, 0.999)
     )
     index: IndexKind = _setting(
-        IndexKind.AUTO, "flat (exact), ivf (approximate, recall measured) or auto (by size)", _one_of(IndexKind)
+        IndexKind.AUTO, "flat (exact), pq (approximate, recall measured) or auto (by size)", _one_of(IndexKind)
     )
     recall_floor: float = _setting(0.99, "the recall under which all is compared with all", _between(0.5, 1.0))
     batch_size: int = _setting(64, "questions encoded at once", _at_least(1))

@@ -428,7 +428,7 @@ def test_the_join_in_cells_finds_what_the_exact_one_finds(
     words = np.random.default_rng(3).choice(["boil", "egg", "tree", "cat", "rice", "moon", "sky", "old"], (400, 4))
     rows = [(str(n), " ".join(some) + "?", n) for n, some in enumerate(words)]
     exact = replace(settings, db=f"sqlite:///{tmp_path / 'exact.db'}", metric=metric, index=IndexKind.FLAT)
-    cells = replace(settings, db=f"sqlite:///{tmp_path / 'cells.db'}", metric=metric, index=IndexKind.IVF)
+    cells = replace(settings, db=f"sqlite:///{tmp_path / 'cells.db'}", metric=metric, index=IndexKind.PQ)
     for chosen in (exact, cells):
         result = run_csv(rows, db=chosen.db, metric=metric, index=chosen.index)
     true_pairs, _ = exported(exact, tmp_path)

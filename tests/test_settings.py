@@ -45,10 +45,10 @@ def test_file_beats_default_environment_beats_file_flag_beats_all(toml):
 
 def test_the_file_of_the_current_folder_and_the_process_environment_are_read(toml, monkeypatch):
     monkeypatch.chdir(toml("threshold = 0.7").parent)
-    monkeypatch.setenv("DEDUP_INDEX", "IVF")
+    monkeypatch.setenv("DEDUP_INDEX", "PQ")
     resolved = load()
     assert (resolved.settings.threshold, resolved.origin["threshold"]) == (0.7, "dedup.toml")
-    assert (resolved.settings.index, resolved.origin["index"]) == (IndexKind.IVF, "DEDUP_INDEX")
+    assert (resolved.settings.index, resolved.origin["index"]) == (IndexKind.PQ, "DEDUP_INDEX")
 
 
 def test_an_empty_environment_variable_sets_nothing(toml):
@@ -65,7 +65,7 @@ def test_an_empty_environment_variable_sets_nothing(toml):
         ("cluster_floor", "-1", "a number from 0.001 to 0.999"),
         ("recall_floor", "1.01", "a number from 0.5 to 1"),
         ("metric", "cosine", "manhattan or euclidean"),
-        ("index", "hnsw", "auto or flat or ivf"),
+        ("index", "hnsw", "auto or flat or pq"),
         ("batch_size", "0", "a whole number of at least 1"),
         ("batch_size", "2.5", "a whole number of at least 1"),
         ("max_bytes", "-1", "a whole number of at least 0"),

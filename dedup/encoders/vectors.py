@@ -14,11 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
-from dedup.artifacts import read_manifest, writing
+from dedup.artifacts import writing
+from dedup.encoders.places import (
+    SEGMENT_KEYS,
+    SEGMENT_VECTORS,
+    Places,
+    in_row_order,
+    open_segment,
+    segment_folder,
+)
 from dedup.encoders.protocol import Encoder
 from dedup.errors import ArtifactDamaged
 from dedup.progress import Advance, Progress
-from dedup.questions import Float32, Int64, Keys
+from dedup.questions import Float32, Keys
 from dedup.text import key_array
 
 _CALL_TEXTS = 4096  # encoded between two signs of progress; enough to fill rows and to keep every core busy
@@ -34,10 +42,11 @@ class VectorStore:
     """The vectors of one encoder."""
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
-        self._folder = folder / fingerprint[:32]
+        self._folder = segment_folder(folder, fingerprint)
         self._fingerprint = fingerprint
         self._segments: list[Float32] = []
         self._keys: list[Keys] = []
+        self._names: list[str] = []
         for path in sorted(self._folder.glob("segment-*")):
             self._open(path)
 
@@ -45,14 +54,14 @@ class VectorStore:
         return sum(len(keys) for keys in self._keys)
 
     def _open(self, path: Path) -> None:
-        manifest = read_manifest(path)
-        keys = np.load(path / "keys.npy", allow_pickle=False)
-        vectors = np.load(path / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        length = self._segments[0].shape[1] if self._segments else vectors.shape[-1]
-        if manifest.get("fingerprint") != self._fingerprint or vectors.shape != (len(keys), length):
+        vectors = open_segment(path, self._fingerprint)
+        keys = np.load(path / SEGMENT_KEYS, allow_pickle=False)
+        length = self._segments[0].shape[1] if self._segments else vectors.shape[1]
+        if vectors.shape != (len(keys), length):
             raise ArtifactDamaged(f"{path} holds another encoder's vectors; delete it, its texts are encoded again")
         self._keys.append(keys)
         self._segments.append(vectors)
+        self._names.append(path.name)
 
     def append(self, keys: Keys, vectors: Float32) -> None:
         """Keep ``vectors[i]`` as the vector of ``keys[i]``; they are on disk when this returns."""
@@ -61,8 +70,8 @@ class VectorStore:
         # processes do not take one name.
         path = self._folder / f"segment-{len(self._segments):06d}-{uuid.uuid4().hex}"
         with writing(path, {"fingerprint": self._fingerprint, "dimension": vectors.shape[1]}) as beside:
-            np.save(beside / "keys.npy", keys[order])
-            np.save(beside / "vectors.npy", np.ascontiguousarray(vectors[order], dtype=np.float32))
+            np.save(beside / SEGMENT_KEYS, keys[order])
+            np.save(beside / SEGMENT_VECTORS, np.ascontiguousarray(vectors[order], dtype=np.float32))
         self._open(path)
 
     def missing(self, keys: Keys) -> Keys:
@@ -72,6 +81,27 @@ class VectorStore:
         absent: Keys = keys[~np.isin(keys, np.concatenate(self._keys))]
         return absent
 
+    def places(self, keys: Keys) -> Places:
+        """Return where the vectors of ``keys`` lie, in their order.
+
+        Raises
+        ------
+        KeyError
+            If one has no vector; `missing` tells which.
+        """
+        at = np.full((len(keys), 2), -1, dtype=np.int32)
+        for number, stored in enumerate(self._keys):
+            wanted = np.flatnonzero(at[:, 0] < 0)
+            if not len(wanted):
+                break
+            row = np.minimum(np.searchsorted(stored, keys[wanted]), len(stored) - 1)
+            here = stored[row] == keys[wanted]
+            at[wanted[here], 0] = number
+            at[wanted[here], 1] = row[here]
+        if absent := int((at[:, 0] < 0).sum()):
+            raise KeyError(f"{absent} text keys have no vector")
+        return Places(tuple(self._names), at)
+
     def gather(self, keys: Keys) -> Float32:
         """Return the vectors of ``keys`` (at least one): (n, dimension) float32, in their order.
 
@@ -80,21 +110,7 @@ class VectorStore:
         KeyError
             If one has no vector; `missing` tells which.
         """
-        if not self._segments:
-            raise KeyError(f"{len(keys)} text keys have no vector")
-        gathered = np.empty((len(keys), self._segments[0].shape[1]), dtype=np.float32)
-        absent = np.ones(len(keys), dtype=bool)
-        for stored, vectors in zip(self._keys, self._segments, strict=True):
-            wanted = np.flatnonzero(absent)
-            if not len(wanted):
-                break
-            row: Int64 = np.minimum(np.searchsorted(stored, keys[wanted]), len(stored) - 1).astype(np.int64)
-            here = stored[row] == keys[wanted]
-            gathered[wanted[here]] = vectors[row[here]]
-            absent[wanted[here]] = False
-        if absent.any():
-            raise KeyError(f"{int(absent.sum())} text keys have no vector")
-        return gathered
+        return in_row_order(self.places(keys), self._segments)
 
 
 def encode_missing(encoder: Encoder, store: VectorStore, keys: Keys, texts_of: TextsOf, progress: Progress) -> int:

@@ -10,12 +10,10 @@ from dedup.features.description import (
     needs_texts,
     pair_features,
 )
-from dedup.features.surroundings import REFERENCE_SIZE
 
 __all__ = [
     "CROWDING",
     "FEATURES",
-    "REFERENCE_SIZE",
     "Background",
     "Described",
     "background_of",

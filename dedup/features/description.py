@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dedup.features.lexical import TRAITS, Idf, TextTraits, describe, fit_idf, pair_traits
-from dedup.features.surroundings import REFERENCE_SIZE, Reference, choose_reference, crowding
+from dedup.features.surroundings import Reference, choose_reference, crowding
 from dedup.questions import Float32, Float64, Int64, Keys, Metric
+from dedup.reference import REFERENCE_SIZE, Near
 
 CROWDING = "crowding"
 FEATURES = (CROWDING, *TRAITS)
@@ -66,10 +67,14 @@ def describe_questions(
     embeddings: Float32,
     texts: Sequence[str] | None,
     metric: Metric,
+    near: Near | None = None,
 ) -> Described:
-    """Describe questions of the background's corpus, or others beside it; row i is of ``keys[i]``."""
+    """Describe questions of the background's corpus, or others beside it; row i is of ``keys[i]``.
+
+    ``near`` are their nearest reference vectors, where they are known already.
+    """
     return Described(
-        crowding(keys, embeddings, background.reference, metric) if CROWDING in features else None,
+        crowding(keys, embeddings, background.reference, metric, near) if CROWDING in features else None,
         describe(texts) if texts is not None and needs_texts(features) else None,
         background.idf if needs_texts(features) else None,
     )

@@ -1,6 +1,6 @@
 """Indexes: the vectors of a corpus, held so that the nearest of them are found fast, in L1 or in L2."""
 
-from dedup.index.build import FLAT_UP_TO, build_index, train_centroids
+from dedup.index.build import FLAT_UP_TO, approximates, build_index
 from dedup.index.faiss_index import FaissIndex
 from dedup.index.generations import (
     Generation,
@@ -18,6 +18,7 @@ __all__ = [
     "FaissIndex",
     "Generation",
     "Index",
+    "approximates",
     "build_index",
     "check_generation",
     "load_generation",
@@ -25,5 +26,4 @@ __all__ = [
     "new_generation_name",
     "remove_generations",
     "save_generation",
-    "train_centroids",
 ]

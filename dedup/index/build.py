@@ -1,91 +1,71 @@
-"""Choosing, training and tuning an index so that it keeps the recall it promises."""
+"""Choosing and tuning an index so that it keeps the recall it promises."""
 
 from __future__ import annotations
 
-import math
+import logging
 
-import faiss
 import numpy as np
 
 from dedup.index.faiss_index import FaissIndex
+from dedup.index.ranking import exact_neighbours, recall
 from dedup.progress import Progress
 from dedup.questions import Float32, Int64, Metric, Neighbours
 from dedup.settings import IndexKind
 
+log = logging.getLogger(__name__)
+
 FLAT_UP_TO = 20_000
 """Rows up to which everything is compared with everything: a few seconds, exact, nothing to tune."""
 
-_CELLS_PER_ROOT = 4  # cells = 4 * sqrt(n): visits to a cell and the search for the cell then cost about the same
-_TRAINING_ROWS_PER_CELL = 48
-_TRAINING_ROUNDS = 8
+_FEWEST_CODED = 64  # rows from which a few can stand for all when codes are made
 _SEED = 641
-_SAMPLE = 256
+_SAMPLE = 128  # vectors of each of the two samples
 _SAMPLE_K = 10
+_PROPOSED = (8, 16, 32, 64, 128)  # candidates for each neighbour asked for
 
 
-def train_centroids(vectors: Float32, kind: IndexKind) -> Float32 | None:
-    """Return the centroids of an IVF index's cells, (c, d) float32, or None where a flat index is the right one.
-
-    A function of the vectors in their order alone: k-means with a fixed seed (Lloyd, 1982; FAISS's implementation).
-    """
-    rows, dimension = vectors.shape
-    if kind is IndexKind.FLAT or (kind is IndexKind.AUTO and rows <= FLAT_UP_TO) or rows < 4:
-        return None
-    cells = max(2, min(round(_CELLS_PER_ROOT * math.sqrt(rows)), rows // 2))
-    kmeans = faiss.Kmeans(
-        dimension,
-        cells,
-        niter=_TRAINING_ROUNDS,
-        seed=_SEED,
-        min_points_per_centroid=1,
-        max_points_per_centroid=_TRAINING_ROWS_PER_CELL,
-    )
-    kmeans.train(vectors)
-    return np.asarray(kmeans.centroids, dtype=np.float32)
+def approximates(rows: int, kind: IndexKind) -> bool:
+    """Tell whether a corpus of so many vectors is joined in cells and searched by codes, with measured recall."""
+    return rows >= _FEWEST_CODED and (kind is IndexKind.PQ or (kind is IndexKind.AUTO and rows > FLAT_UP_TO))
 
 
 def build_index(
-    vectors: Float32, metric: Metric, centroids: Float32 | None, *, recall_floor: float, progress: Progress
+    vectors: Float32, metric: Metric, kind: IndexKind, *, recall_floor: float, progress: Progress
 ) -> FaissIndex:
     """Build the index of ``vectors``, (n, d) float32, and measure its recall.
 
-    An IVF index looks into more and more cells until its recall on a sample, against exact search in the same metric,
-    reaches the floor; the recall it then states is measured on another sample. Where that one is under the floor it
-    looks into all of them.
+    An index of codes proposes more and more candidates until its recall on a sample, against exact search in the
+    metric, is half-way from the floor to 1; the recall it then states is measured on another sample. Where that one is
+    under the floor, or nothing at all may be missed, the index is flat, which is exact.
     """
     with progress.stage("index", "vectors", total=len(vectors)) as advance:
-        if centroids is None:
-            index = FaissIndex.flat(vectors, metric)
-        else:
-            index = FaissIndex.ivf(vectors, metric, centroids)
-            _tune(index, vectors, recall_floor)
+        coded = approximates(len(vectors), kind) and recall_floor < 1
+        index = _of_codes(vectors, metric, recall_floor) if coded else None
         advance(len(vectors))
-    return index
+        return index or FaissIndex.flat(vectors, metric)
 
 
-def _tune(index: FaissIndex, vectors: Float32, recall_floor: float) -> None:
-    chosen = np.random.default_rng(_SEED).permutation(len(vectors))[: 2 * _SAMPLE].astype(np.int64)
-    exact = FaissIndex.flat(vectors, index.metric)
-    tuning, held_out = chosen[0::2], chosen[1::2]
-    truth = _others(exact, vectors, tuning)
-    index.probes = 1 if recall_floor < 1 else index.cells  # no sample shows that nothing at all is missed
-    while index.probes < index.cells and _recall(_others(index, vectors, tuning), truth) < (1 + recall_floor) / 2:
-        index.probes = min(2 * index.probes, index.cells)
-    index.recall = _recall(_others(index, vectors, held_out), _others(exact, vectors, held_out))
-    if index.recall < recall_floor:
-        index.probes, index.recall = index.cells, 1.0
+def _of_codes(vectors: Float32, metric: Metric, recall_floor: float) -> FaissIndex | None:
+    index = FaissIndex.codes(vectors, metric)
+    chosen = np.random.default_rng(_SEED).permutation(len(vectors))[: 2 * _SAMPLE]
+    tuning, held_out = np.sort(chosen[0::2]), np.sort(chosen[1::2])
+    truth = exact_neighbours(vectors, tuning, _SAMPLE_K, metric)
+    for index.proposed in _PROPOSED:
+        if recall(_others(index, vectors, tuning), truth) >= (1 + recall_floor) / 2:
+            break
+    truth = exact_neighbours(vectors, held_out, _SAMPLE_K, metric)
+    index.recall = recall(_others(index, vectors, held_out), truth)
+    if index.recall >= recall_floor:
+        return index
+    log.warning(
+        "the codes find %.4f of the neighbours, the recall floor is %g: a flat index", index.recall, recall_floor
+    )
+    return None
 
 
-def _others(index: FaissIndex, vectors: Float32, sample: Int64) -> Neighbours:
+def _others(index: FaissIndex, vectors: Float32, asked: Int64) -> Neighbours:
     """Search with stored vectors and drop each one's self, by its row: it would count as a neighbour found."""
-    found = index.search(vectors[sample], _SAMPLE_K + 1)
-    is_self = found.rows == sample[:, None]
+    found = index.search(vectors[asked], _SAMPLE_K + 1)
+    is_self = found.rows == asked[:, None]
     is_self[~is_self.any(axis=1), -1] = True  # not among its own neighbours (approximate search): drop the farthest
-    return Neighbours(found.rows[~is_self].reshape(len(sample), -1), found.distance[~is_self].reshape(len(sample), -1))
-
-
-def _recall(found: Neighbours, truth: Neighbours) -> float:
-    """Return the share of true neighbours found, by distance to the k-th one: equal distances are equally right."""
-    reached = np.isfinite(found.distance) & (found.distance <= truth.distance[:, -1:] * (1 + 1e-6))
-    wanted = np.isfinite(truth.distance).sum(axis=1, keepdims=True)
-    return float(np.minimum(reached.sum(axis=1, keepdims=True), wanted).sum() / max(1, wanted.sum()))
+    return Neighbours(found.rows[~is_self].reshape(len(asked), -1), found.distance[~is_self].reshape(len(asked), -1))

@@ -1,7 +1,10 @@
-"""FAISS indexes that are true to their metric: flat, and IVF over flat lists.
+"""FAISS indexes that propose candidates; what is returned are true distances, measured on the vectors themselves.
 
-Only these two are used, because only they hold plain vectors in both metrics. Product-quantised lists accept L1 and
-answer with something that is not L1, and HNSW's range search in L1 silently returns a part of the truth.
+Two kinds. A flat index holds the vectors plainly and is true to its metric. Of a large corpus FAISS holds codes of four
+bits for every few components (`IndexPQFastScan`): a thirtieth of the memory, and looked through whole in a few
+milliseconds. Such codes measure L2 only; asked for L1, FAISS's product quantisers accept it and answer with something
+else. So codes always propose by L2, several candidates for each neighbour, and where the metric is L1 the answer is
+ordered by true L1 distances all the same. What is lost that way is part of the recall that the index states.
 """
 
 from __future__ import annotations
@@ -10,100 +13,79 @@ from pathlib import Path
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
-from dedup.distance import distance
 from dedup.errors import ArtifactDamaged
+from dedup.index.protocol import Rows
+from dedup.index.ranking import FAISS_METRIC, ranked
 from dedup.questions import Float32, Metric, Neighbours
 from dedup.settings import IndexKind
 
-_FAISS_METRIC = {Metric.MANHATTAN: faiss.METRIC_L1, Metric.EUCLIDEAN: faiss.METRIC_L2}
+_ADDED = 16_384  # vectors coded at once
+_TRAINED_ON = 32_768  # vectors that the codes are made for
+_FEWEST_PARTS = 96  # that a vector is cut into; of up to four components each
+_MOST_COMPONENTS = 4
+_FEWEST_ASKED = 10  # candidates are proposed as for so many neighbours, at the least
 
 
 class FaissIndex:
-    """A FAISS index with its measured recall."""
+    """A FAISS index, the vectors that it is about, and its measured recall."""
 
-    def __init__(self, index: faiss.Index, metric: Metric, recall: float) -> None:
-        if index.metric_type != _FAISS_METRIC[metric]:
-            raise ValueError(f"a FAISS index of metric type {index.metric_type} cannot be searched in {metric}")
+    def __init__(self, index: faiss.Index, vectors: Rows, metric: Metric, recall: float) -> None:
         self._index = index
-        self._cells = index if isinstance(index, faiss.IndexIVF) else None
-        if self._cells:
-            self._cells.make_direct_map()  # from row to place, for `vectors`
+        self._coded = isinstance(index, faiss.IndexPQFastScan)
+        expected = FAISS_METRIC[Metric.EUCLIDEAN if self._coded else metric]
+        if index.metric_type != expected:
+            raise ValueError(f"a FAISS index of metric type {index.metric_type} cannot be searched in {metric}")
+        self._vectors = vectors
         self.metric = metric
         self.recall = recall
+        self.proposed = 1  # candidates for each neighbour that is asked for
 
     @classmethod
     def flat(cls, vectors: Float32, metric: Metric) -> FaissIndex:
         """Return an exact index of ``vectors``, (n, d) float32."""
-        index = faiss.IndexFlat(vectors.shape[1], _FAISS_METRIC[metric])
-        index.add(vectors)
-        return cls(index, metric, recall=1.0)
+        index = faiss.IndexFlat(vectors.shape[1], FAISS_METRIC[metric])
+        index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        return cls(index, vectors, metric, recall=1.0)
 
     @classmethod
-    def ivf(cls, vectors: Float32, metric: Metric, centroids: Float32) -> FaissIndex:
-        """Return an index of ``vectors`` in the cells of ``centroids``, (c, d) float32; its recall is not yet measured.
-
-        The cell of a vector is that of its L2-nearest centroid in both metrics: L2 goes through BLAS, and which cell
-        a vector lies in changes what is searched, never a distance.
-        """
-        quantizer = faiss.IndexFlatL2(vectors.shape[1])
-        quantizer.add(centroids)
-        index = faiss.IndexIVFFlat(quantizer, vectors.shape[1], len(centroids), _FAISS_METRIC[metric])
-        index.train(centroids)
-        index.add(vectors)
-        return cls(index, metric, recall=0.0)
+    def codes(cls, vectors: Float32, metric: Metric) -> FaissIndex:
+        """Return an index of the codes of ``vectors``, (n, d) float32; its recall is not yet measured."""
+        dimension = vectors.shape[1]
+        each = min(_MOST_COMPONENTS, max(1, dimension // _FEWEST_PARTS))
+        parts = -(-dimension // each)
+        index = faiss.IndexPQFastScan(parts * each, parts, 4)
+        index.train(_padded(vectors[:: max(1, len(vectors) // _TRAINED_ON)], parts * each))
+        for start in range(0, len(vectors), _ADDED):
+            index.add(_padded(vectors[start : start + _ADDED], parts * each))
+        return cls(index, vectors, metric, recall=0.0)
 
     @property
     def kind(self) -> IndexKind:
-        """Flat or IVF."""
-        return IndexKind.IVF if self._cells else IndexKind.FLAT
-
-    @property
-    def dimension(self) -> int:
-        """The length of a vector."""
-        return int(self._index.d)
-
-    @property
-    def cells(self) -> int:
-        """How many cells there are; 1 in a flat index."""
-        return int(self._cells.nlist) if self._cells else 1
-
-    @property
-    def probes(self) -> int:
-        """How many cells a search looks into."""
-        return int(self._cells.nprobe) if self._cells else 1
-
-    @probes.setter
-    def probes(self, probes: int) -> None:
-        if self._cells:
-            self._cells.nprobe = probes
+        """Flat or codes."""
+        return IndexKind.PQ if self._coded else IndexKind.FLAT
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
     def search(self, queries: Float32, k: int) -> Neighbours:
-        """See `Index.search`. FAISS chooses the neighbours; their distances are measured again, exactly, and sorted.
+        """See `Index.search`. FAISS proposes, `dedup.distance` measures.
 
-        FAISS's L2 is a squared one, and for many queries at once computed through BLAS with its cancellation.
+        Also where the index is flat: FAISS's L2 is a squared one, and for many queries computed through BLAS with its
+        cancellation.
         """
-        queries = np.ascontiguousarray(queries, dtype=np.float32)
-        rows = np.full((len(queries), k), -1, dtype=np.int64)
-        _, found = self._index.search(queries, min(k, max(1, len(self))))
-        rows[:, : found.shape[1]] = found
-        measured = np.full(rows.shape, np.inf, dtype=np.float32)
-        for at, query in enumerate(queries):
-            real = rows[at] >= 0
-            measured[at, real] = distance(query[None, :], self.vectors(rows[at, real]), self.metric)
-        order = np.lexsort((rows, measured))  # equal distances by row, so that the answer is a function of the corpus
-        return Neighbours(np.take_along_axis(rows, order, 1), np.take_along_axis(measured, order, 1))
+        candidates = self.proposed * max(k, _FEWEST_ASKED) if self._coded else k
+        asked = _padded(queries, int(self._index.d))
+        _, proposed = self._index.search(asked, max(1, min(candidates, len(self))))
+        return ranked(queries, self._vectors, proposed, k, self.metric)
 
-    def vectors(self, rows: np.ndarray) -> Float32:
-        """Return the stored vectors of ``rows``, (len(rows), dimension) float32."""
-        stored: Float32 = self._index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64))
-        return stored
+    def vectors(self, rows: NDArray[np.int64]) -> Float32:
+        """Return the vectors of ``rows``, (len(rows), dimension) float32."""
+        return self._vectors[rows]
 
     def save(self, file: Path) -> None:
-        """Write the index to ``file``.
+        """Write the index to ``file``, without the vectors.
 
         Raises
         ------
@@ -116,7 +98,7 @@ class FaissIndex:
             raise OSError(f"FAISS could not write {file.name} whole, the disk may be full") from error
 
     @classmethod
-    def load(cls, file: Path, metric: Metric, recall: float) -> FaissIndex:
+    def load(cls, file: Path, vectors: Rows, metric: Metric, *, recall: float, proposed: int) -> FaissIndex:
         """Read an index that `save` wrote; its SHA-256 has been checked by the caller.
 
         Raises
@@ -125,8 +107,17 @@ class FaissIndex:
             If FAISS cannot read the file.
         """
         try:
-            return cls(faiss.read_index(str(file)), metric, recall)
+            index = cls(faiss.read_index(str(file)), vectors, metric, recall)
         except (RuntimeError, ValueError) as error:
             raise ArtifactDamaged(
                 f"{file} is not an index of metric {metric}; run `dedup run` to rebuild it"
             ) from error
+        index.proposed = proposed
+        return index
+
+
+def _padded(vectors: Float32, dimension: int) -> Float32:
+    """Return vectors with zeros up to ``dimension``, which change no L2 or L1 distance."""
+    padded = np.zeros((len(vectors), dimension), dtype=np.float32)
+    padded[:, : vectors.shape[1]] = vectors
+    return padded

@@ -1,4 +1,4 @@
-"""Index generations on disk: ``indexes/generation-…/`` with the index, the text keys of its rows and a manifest.
+"""Index generations on disk: ``indexes/generation-…/`` with the index, the keys and places of its rows, a manifest.
 
 The manifest says what the generation was made of (encoder fingerprint, metric, normaliser version), how many vectors it
 holds, how it was found to search (measured recall), and the SHA-256 of every file. Which generation is in service is
@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 
 from dedup.artifacts import MANIFEST, read_manifest, writing
+from dedup.encoders import VECTORS, Places, StoredVectors, segment_folder
 from dedup.errors import ArtifactDamaged, GenerationMismatch, NoGeneration
 from dedup.index.faiss_index import FaissIndex
 from dedup.index.protocol import Index
 from dedup.questions import Float32, Keys, Metric
 from dedup.text import NORMALISER_VERSION
 
-FORMAT = 2
-_INDEX, _KEYS, _REFERENCE = "index.faiss", "keys.npy", "reference.npy"
+FORMAT = 3
+_INDEX, _KEYS, _PLACES, _REFERENCE = "index.faiss", "keys.npy", "places.npy", "reference.npy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def save_generation(
     name: str,
     index: FaissIndex,
     keys: Keys,
+    places: Places,
     reference: Float32,
     *,
     fingerprint: str,
@@ -65,15 +67,16 @@ def save_generation(
         "normaliser_version": NORMALISER_VERSION,
         "kind": str(index.kind),
         "vectors": len(index),
-        "dimension": index.dimension,
-        "cells": index.cells,
-        "probes": index.probes,
+        "dimension": reference.shape[1],
+        "proposed": index.proposed,
         "recall": round(index.recall, 6),
         "pair_recall": round(pair_recall, 6),
+        "segments": list(places.segments),
     }
     with writing(folder / name, facts) as beside:
         index.save(beside / _INDEX)
         np.save(beside / _KEYS, keys)
+        np.save(beside / _PLACES, places.at)
         np.save(beside / _REFERENCE, reference)
     return Generation(name, index, keys, reference, facts)
 
@@ -105,10 +108,17 @@ def load_generation(folder: Path, name: str, *, fingerprint: str, encoder: str, 
     """Read a generation, ready to be searched; refused as `check_generation` does."""
     manifest = check_generation(folder, name, fingerprint=fingerprint, encoder=encoder, metric=metric)
     path = folder / name
-    keys = np.load(path / _KEYS, allow_pickle=False)
-    index = FaissIndex.load(path / _INDEX, metric, float(manifest["recall"]))
-    if len(keys) != len(index):
-        raise ArtifactDamaged(f"{path} has {len(keys)} keys for {len(index)} vectors; run `dedup run` to rebuild it")
+    keys, at = (np.asarray(np.load(path / file, mmap_mode="r", allow_pickle=False)) for file in (_KEYS, _PLACES))
+    places = Places(tuple(manifest["segments"]), at)
+    vectors = StoredVectors(segment_folder(folder / VECTORS, fingerprint), fingerprint, places)
+    index = FaissIndex.load(
+        path / _INDEX, vectors, metric, recall=float(manifest["recall"]), proposed=int(manifest["proposed"])
+    )
+    if not len(keys) == len(vectors) == len(index):
+        raise ArtifactDamaged(
+            f"{path} has {len(keys)} keys and {len(vectors)} places for {len(index)} vectors; run `dedup run` to "
+            "rebuild it"
+        )
     return Generation(name, index, keys, np.load(path / _REFERENCE, allow_pickle=False), manifest)
 
 
@@ -137,7 +147,8 @@ def _refuse_others(name: str, manifest: Mapping[str, Any], fingerprint: str, enc
                 f"generation {name} has the {what} {found}, asked for was {expected}; "
                 "run `dedup run` to build one that has it, or ask for what is there"
             )
-    if not {_INDEX, _KEYS, _REFERENCE} <= manifest["files"].keys() or not isinstance(manifest.get("recall"), float):
+    files = {_INDEX, _KEYS, _PLACES, _REFERENCE}
+    if not files <= manifest["files"].keys() or not isinstance(manifest.get("recall"), float):
         raise ArtifactDamaged(f"the manifest of generation {name} lacks a file or its recall; run `dedup run` again")
     if manifest.get("fingerprint") != fingerprint:
         raise GenerationMismatch(

@@ -8,6 +8,13 @@ from dedup.questions import Float32, Int64, Metric, Neighbours
 from dedup.settings import IndexKind
 
 
+class Rows(Protocol):
+    """Vectors by row number: an array of them, or what reads them from disk."""
+
+    def __getitem__(self, rows: Int64, /) -> Float32:
+        """Return the vectors of ``rows``, (len(rows), dimension) float32."""
+
+
 class Index(Protocol):
     """Vectors by row number, searched in one metric. Distances are true ones of that metric, smaller is closer."""
 

@@ -24,7 +24,7 @@ class GenerationRecord:
     name: str
     encoder_id: int
     metric: Metric
-    kind: str  # of the index: flat, ivf, ...
+    kind: str  # of the index: flat, pq, ...
     vectors: int
     recall: float  # against exact search, at its build
     published_at: datetime | None = None

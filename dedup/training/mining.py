@@ -8,7 +8,7 @@ import numpy as np
 
 from dedup.distance import pair_distances
 from dedup.encoders import Encoder
-from dedup.index import build_index, train_centroids
+from dedup.index import build_index
 from dedup.progress import Progress
 from dedup.questions import Float32, Int64, Metric, Neighbours
 from dedup.settings import IndexKind
@@ -50,9 +50,7 @@ def mine_negatives(vectors: Float32, component: Int64, guard: float, metric: Met
     guard
         A distance in ``metric``.
     """
-    index = build_index(
-        vectors, metric, train_centroids(vectors, IndexKind.AUTO), recall_floor=_RECALL_FLOOR, progress=progress
-    )
+    index = build_index(vectors, metric, IndexKind.AUTO, recall_floor=_RECALL_FLOOR, progress=progress)
     negatives = np.full((len(vectors), NEGATIVES), -1, dtype=np.int64)
     with progress.stage("mine", "questions", total=len(vectors)) as advance:
         for start in range(0, len(vectors), _QUERIES):

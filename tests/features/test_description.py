@@ -12,7 +12,6 @@ from fakes import HashingEncoder
 from dedup.features import (
     CROWDING,
     FEATURES,
-    REFERENCE_SIZE,
     background_of,
     describe_questions,
     needs_texts,
@@ -21,6 +20,7 @@ from dedup.features import (
 from dedup.features.lexical import TRAITS, describe, fit_idf, pair_traits
 from dedup.features.surroundings import FEWEST, choose_reference, crowding
 from dedup.questions import Float32, Keys, Metric
+from dedup.reference import REFERENCE_SIZE
 from dedup.text import key_array, normalise, text_key
 
 Corpus = tuple[list[str], Keys, Float32]

@@ -7,8 +7,9 @@ import pytest
 from oracles import clustered_unit_rows, random_unit_rows
 from scipy.spatial.distance import cdist
 
-from dedup.features.surroundings import FEWEST, REFERENCE_SIZE, Reference, choose_reference, crowding
+from dedup.features.surroundings import FEWEST, Reference, choose_reference, crowding
 from dedup.questions import Float32, Keys, Metric
+from dedup.reference import REFERENCE_SIZE
 from dedup.text import key_array
 
 SCIPY = {Metric.MANHATTAN: "cityblock", Metric.EUCLIDEAN: "euclidean"}
@@ -60,8 +61,8 @@ def test_a_question_does_not_depend_on_those_asked_with_it(metric: Metric, monke
     reference = choose_reference(keys, vectors)
     at_once = crowding(keys, vectors, reference, metric)
     order = np.random.default_rng(2).permutation(len(keys))
-    monkeypatch.setattr("dedup.features.surroundings._SEARCHED", 101)
-    monkeypatch.setattr("dedup.features.surroundings._MEASURED", 7)
+    monkeypatch.setattr("dedup.reference._BLOCK", 101)
+    monkeypatch.setattr("dedup.features.surroundings._BLOCK", 7)
     np.testing.assert_array_equal(crowding(keys[order], vectors[order], reference, metric), at_once[order])
     for at in range(0, 1500, 250):
         np.testing.assert_array_equal(crowding(keys[[at]], vectors[[at]], reference, metric), at_once[[at]])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
@@ -10,6 +11,8 @@ from oracles import clustered_unit_rows
 
 from dedup import artifacts
 from dedup.artifacts import MANIFEST
+from dedup.encoders import VECTORS as FOLDER
+from dedup.encoders import VectorStore
 from dedup.errors import ArtifactDamaged, DedupError, GenerationMismatch, NoGeneration
 from dedup.index import (
     build_index,
@@ -18,7 +21,6 @@ from dedup.index import (
     load_reference,
     new_generation_name,
     save_generation,
-    train_centroids,
 )
 from dedup.progress import Silent
 from dedup.questions import Metric
@@ -33,10 +35,21 @@ KEYS = np.sort(key_array([bytes(16), b"\x01" * 15 + b"\x00", *(text_key(str(n)) 
 
 
 def save(folder, metric=Metric.EUCLIDEAN, kind=IndexKind.FLAT, keys=KEYS):
-    centroids = train_centroids(VECTORS, kind)
-    index = build_index(VECTORS, metric, centroids, recall_floor=0.9, progress=Silent())
+    index = build_index(VECTORS, metric, kind, recall_floor=0.9, progress=Silent())
+    store = VectorStore(folder / FOLDER, FINGERPRINT)
+    for some in (slice(1, None, 2), slice(0, None, 2)):  # the order in which texts came is not that of the rows
+        if len(store) < len(KEYS):
+            store.append(KEYS[some], VECTORS[some])
     return save_generation(
-        folder, NAME, index, keys, REFERENCE, fingerprint=FINGERPRINT, encoder="trigrams", pair_recall=0.995
+        folder,
+        NAME,
+        index,
+        keys,
+        store.places(KEYS),
+        REFERENCE,
+        fingerprint=FINGERPRINT,
+        encoder="trigrams",
+        pair_recall=0.995,
     )
 
 
@@ -51,7 +64,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("metric", list(Metric))
-@pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.IVF])
+@pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.PQ])
 def test_a_generation_is_read_back_as_it_was_written(tmp_path, metric, kind):
     written = save(tmp_path, metric, kind)
     read = load(tmp_path, metric=metric)
@@ -65,7 +78,7 @@ def test_a_generation_is_read_back_as_it_was_written(tmp_path, metric, kind):
     assert {name: read.manifest[name] for name in written.manifest} == written.manifest
     assert read.manifest["vectors"] == 300
     assert read.manifest["pair_recall"] == 0.995
-    assert set(read.manifest["files"]) == {"index.faiss", "keys.npy", "reference.npy"}
+    assert set(read.manifest["files"]) == {"index.faiss", "keys.npy", "places.npy", "reference.npy"}
 
 
 def test_the_sample_of_the_corpus_is_read_without_the_index(folder):
@@ -99,11 +112,11 @@ def test_a_generation_of_another_normaliser_is_refused(folder, monkeypatch):
 
 def test_a_generation_of_another_format_is_refused(folder, monkeypatch):
     monkeypatch.setattr(generations, "FORMAT", generations.FORMAT + 1)
-    with pytest.raises(GenerationMismatch, match=f"{NAME} has the format 2, asked for was 3"):
+    with pytest.raises(GenerationMismatch, match=f"{NAME} has the format 3, asked for was 4"):
         load(folder)
 
 
-@pytest.mark.parametrize("file", ["index.faiss", "keys.npy", "reference.npy"])
+@pytest.mark.parametrize("file", ["index.faiss", "keys.npy", "places.npy", "reference.npy"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
 def test_a_damaged_file_is_named(folder, file, damage):
     path = folder / NAME / file
@@ -120,13 +133,36 @@ def test_a_damaged_file_is_named(folder, file, damage):
         load(folder)
 
 
-@pytest.mark.parametrize("file", ["index.faiss", "keys.npy", "reference.npy"])
+@pytest.mark.parametrize("file", ["index.faiss", "keys.npy", "places.npy", "reference.npy"])
 def test_a_manifest_without_one_of_the_files_is_refused(folder, file):
     manifest = json.loads((folder / NAME / MANIFEST).read_text())
     del manifest["files"][file]
     (folder / NAME / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(ArtifactDamaged, match=f"the manifest of generation {NAME} lacks a file"):
         load(folder)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_damaged_segment_is_named_when_its_vectors_are_needed(folder, damage):
+    """A vector is stored once, in its segment: the index refers to it."""
+    segment = sorted((folder / FOLDER).glob("*/segment-*"))[1]
+    if damage == "remove":
+        shutil.rmtree(segment)
+    elif damage == "cut":
+        os.truncate(segment / "vectors.npy", 1000)
+    else:
+        content = bytearray((segment / "vectors.npy").read_bytes())
+        content[-1] ^= 0x80
+        (segment / "vectors.npy").write_bytes(content)
+    said = {"flip": "vectors.npy has SHA-256", "cut": "vectors.npy has 1000 bytes", "remove": "is not there"}[damage]
+    with pytest.raises(ArtifactDamaged, match=f"{segment.name}.*{said}.*dedup run"):
+        load(folder).index.search(VECTORS[:50], 5)
+
+
+def test_segments_that_are_not_needed_are_not_opened(folder):
+    removed = sorted((folder / FOLDER).glob("*/segment-*"))[1]
+    shutil.rmtree(removed)  # it holds the even rows
+    np.testing.assert_array_equal(load(folder).index.vectors(np.array([1, 7, 299])), VECTORS[[1, 7, 299]])
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"files": 3}'])
@@ -143,14 +179,14 @@ def test_files_beside_those_of_the_manifest_do_not_count(folder):
 
 def test_keys_of_another_number_than_the_vectors_are_refused(tmp_path):
     save(tmp_path, keys=KEYS[1:])
-    with pytest.raises(ArtifactDamaged, match="has 299 keys for 300 vectors"):
+    with pytest.raises(ArtifactDamaged, match="has 299 keys and 300 places for 300 vectors"):
         load(tmp_path)
 
 
 def test_an_unchanged_generation_is_not_read_through_again(folder, monkeypatch):
     load(folder)
     monkeypatch.setattr(artifacts, "sha256", lambda file: pytest.fail(f"{file} is read through"))
-    assert len(load(folder).index) == 300
+    assert len(load(folder).index.search(VECTORS[:9], 5).rows) == 9
 
 
 def test_two_generations_of_one_name_cannot_be(folder):
@@ -158,7 +194,7 @@ def test_two_generations_of_one_name_cannot_be(folder):
     with pytest.raises(DedupError, match="cannot be written"):
         save(folder, Metric.MANHATTAN)
     assert json.loads((folder / NAME / MANIFEST).read_text()) == before
-    assert [path.name for path in folder.iterdir()] == [NAME]
+    assert sorted(path.name for path in folder.iterdir()) == [NAME, FOLDER]
 
 
 def test_names_sort_by_time_wherever_they_were_begun_and_are_never_twice_the_same():

@@ -20,7 +20,7 @@ def test_every_number_is_on_the_page() -> None:
     page = " ".join(" ".join(parsed(REPORT).find("body").itertext()).split())
     for number in (
         *("Run 12", "9 March 2026, 02:05 UTC", "0.1.0", REPORT.database, REPORT.generation, REPORT.encoder),
-        *(REPORT.fingerprint, "Euclidean distance, smaller is closer", "ivf", "0.9968", ">0.9999"),
+        *(REPORT.fingerprint, "Euclidean distance, smaller is closer", "pq", "0.9968", ">0.9999"),
         *("probability 0.55, distance 0.74442", "probability 0.21", "probability 0.13", "7.9321", "−6.10551"),
         *("own/pairs.tsv", "10,210", "0.3", "scikit-learn 1.7", "28.3%"),
         *("crowding", "4.5123 for each unit above 0.91287", "swapped", "−1.61803 for each unit above 0"),

@@ -1,18 +1,18 @@
 """The join finds the pairs that comparing everything with everything finds, and says how many of them it missed."""
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import as_dict, clustered_unit_rows, grid_vectors, pairs_within, random_unit_rows, repeatable
 
-from dedup import join
 from dedup.distance import cross_distances
-from dedup.index import train_centroids
-from dedup.join import Cutoff, Joined, self_join
+from dedup.join import Cutoff, Joined, recall, self_join
+from dedup.products import Bfloat16, Single
 from dedup.progress import Silent
 from dedup.questions import Float32, Metric
-from dedup.settings import IndexKind
+from dedup.reference import Near, nearest_reference
 
 metrics = pytest.mark.parametrize("metric", list(Metric))
 WIDTH = {Metric.MANHATTAN: 2.0, Metric.EUCLIDEAN: 0.6}  # a cut-off with as many pairs in both, in 16 dimensions
@@ -20,13 +20,22 @@ WIDTH = {Metric.MANHATTAN: 2.0, Metric.EUCLIDEAN: 0.6}  # a cut-off with as many
 
 def joined(vectors: Float32, metric: Metric, cutoff: float, **cells) -> Joined:
     return self_join(
-        vectors, metric, Cutoff(cutoff), **{"centroids": None, "recall_floor": 0.99, **cells}, progress=Silent()
+        vectors, metric, Cutoff(cutoff), **{"near": None, "recall_floor": 0.99, **cells}, progress=Silent()
     )
+
+
+def cells_of(vectors: Float32, count: int) -> Near:
+    return nearest_reference(vectors, vectors[:count])
 
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    monkeypatch.setattr(join, "_TILE", 3)
+    make_tiles(monkeypatch, 3)
+
+
+def make_tiles(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setattr("dedup.join.joining._ROWS", rows)
+    monkeypatch.setattr("dedup.join.joining._PRODUCTS", 2 * rows * rows)
 
 
 def within(vectors: Float32, metric: Metric, cutoff: float) -> set[tuple[int, int]]:
@@ -40,7 +49,7 @@ def within(vectors: Float32, metric: Metric, cutoff: float) -> set[tuple[int, in
 @given(vectors=grid_vectors(14), cutoff=st.sampled_from([0.0, 0.125, 0.25, 0.5, 1.0, 9.0]))
 def test_comparing_all_with_all_equals_looking_at_every_pair(metric, tile, vectors, cutoff):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(join, "_TILE", tile)
+        make_tiles(patch, tile)
         found = joined(vectors, metric, cutoff)
     assert as_dict(found.pairs) == pairs_within(vectors, metric, cutoff)
     assert (found.recall, found.visits) == (1.0, 0)
@@ -92,11 +101,11 @@ def test_the_order_of_the_rows_changes_nothing(metric, small_tiles):
 @pytest.mark.parametrize("cells", [1, 2, 5, 16])
 @pytest.mark.parametrize("tile", [3, 2048])
 def test_visiting_every_cell_finds_what_comparing_all_with_all_finds(metric, cells, tile, monkeypatch):
-    monkeypatch.setattr(join, "_TILE", tile)
-    monkeypatch.setattr(join, "_VISITS", (cells,))
+    make_tiles(monkeypatch, tile)
+    monkeypatch.setattr(recall, "VISITS", (cells,))
     vectors = clustered_unit_rows(6, 300, 16, groups=30, spread=0.5)
-    centroids = random_unit_rows(7, cells, 16)
-    found = joined(vectors, metric, WIDTH[metric], centroids=centroids)
+    near = nearest_reference(vectors, random_unit_rows(7, cells, 16))
+    found = joined(vectors, metric, WIDTH[metric], near=near)
     assert as_dict(found.pairs) == as_dict(joined(vectors, metric, WIDTH[metric]).pairs)
     assert (found.visits, found.recall) == (cells, 1.0)
 
@@ -106,23 +115,23 @@ def test_visiting_every_cell_finds_what_comparing_all_with_all_finds(metric, cel
 @settings(repeatable, max_examples=40)
 @given(vectors=grid_vectors(20, fewest_rows=7), cutoff=st.sampled_from([0.125, 0.5, 9.0]))
 def test_no_pair_is_given_twice_or_wrongly_and_none_that_shares_a_home_is_missed(metric, visits, vectors, cutoff):
-    centroids = np.unique(vectors, axis=0)
+    near = nearest_reference(vectors, np.unique(vectors, axis=0))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(join, "_VISITS", (visits,))
-        patch.setattr(join, "_TILE", 3)
-        found = as_dict(joined(vectors, metric, cutoff, centroids=centroids, recall_floor=0.0).pairs)
+        patch.setattr(recall, "VISITS", (visits,))
+        make_tiles(patch, 3)
+        found = as_dict(joined(vectors, metric, cutoff, near=near, recall_floor=0.0).pairs)
     truth = pairs_within(vectors, metric, cutoff)
     assert found.items() <= truth.items()
-    at_home = {(i, j) for i, j in truth if (vectors[i] == vectors[j]).all()}  # every vector is a centroid
+    at_home = {(i, j) for i, j in truth if (vectors[i] == vectors[j]).all()}  # every vector is a reference vector
     assert at_home <= set(found)
 
 
 @metrics
 def test_the_recall_stated_is_the_recall_there_is(metric, monkeypatch):
-    monkeypatch.setattr(join, "_VISITS", (1,))
+    monkeypatch.setattr(recall, "VISITS", (1,))
     vectors = clustered_unit_rows(8, 2000, 16, groups=150, spread=0.6)
-    centroids = train_centroids(vectors, IndexKind.IVF)
-    found = joined(vectors, metric, WIDTH[metric], centroids=centroids, recall_floor=0.0)
+    near = cells_of(vectors, 250)
+    found = joined(vectors, metric, WIDTH[metric], near=near, recall_floor=0.0)
     truth = set(as_dict(joined(vectors, metric, WIDTH[metric]).pairs))
     measured = len(truth & set(as_dict(found.pairs))) / len(truth)
     assert 0.3 < measured < 0.97  # a recall worth stating
@@ -133,8 +142,8 @@ def test_the_recall_stated_is_the_recall_there_is(metric, monkeypatch):
 @pytest.mark.parametrize("floor", [0.9, 0.99, 0.999])
 def test_cells_are_visited_until_the_floor_is_kept(metric, floor):
     vectors = clustered_unit_rows(9, 2000, 16, groups=150, spread=0.6)
-    centroids = train_centroids(vectors, IndexKind.IVF)
-    found = joined(vectors, metric, WIDTH[metric], centroids=centroids, recall_floor=floor)
+    near = cells_of(vectors, 250)
+    found = joined(vectors, metric, WIDTH[metric], near=near, recall_floor=floor)
     truth = set(as_dict(joined(vectors, metric, WIDTH[metric]).pairs))
     assert len(truth) > 1000  # enough to tell the floors apart
     assert found.recall >= floor
@@ -148,18 +157,18 @@ def test_duplicates_too_few_for_a_sample_to_hold_are_found_all_the_same(metric):
     vectors = random_unit_rows(13, 4000, 32)
     copies = vectors[:15] + 0.55 * random_unit_rows(14, 15, 32)
     vectors[random.permutation(np.arange(15, 4000))[:15]] = copies / np.linalg.norm(copies, axis=1, keepdims=True)
-    centroids = train_centroids(vectors, IndexKind.IVF)
+    near = cells_of(vectors, 250)
     cutoff = {Metric.MANHATTAN: 2.75, Metric.EUCLIDEAN: 0.55}[metric]
     truth = as_dict(joined(vectors, metric, cutoff).pairs)
     assert len(truth) in (14, 15)
-    assert as_dict(joined(vectors, metric, cutoff, centroids=centroids).pairs) == truth
+    assert as_dict(joined(vectors, metric, cutoff, near=near).pairs) == truth
 
 
 @metrics
 def test_where_cells_cannot_keep_the_floor_all_is_compared_with_all(metric, monkeypatch, caplog):
-    monkeypatch.setattr(join, "_fewest_visits", lambda *_: 1)  # as if the tuning sample had been misleading
+    monkeypatch.setattr("dedup.join.joining.fewest_visits", lambda *_: 1)  # as if the tuning sample had been misleading
     vectors = clustered_unit_rows(8, 2000, 16, groups=150, spread=0.6)
-    found = joined(vectors, metric, WIDTH[metric], centroids=train_centroids(vectors, IndexKind.IVF))
+    found = joined(vectors, metric, WIDTH[metric], near=cells_of(vectors, 250))
     assert as_dict(found.pairs) == as_dict(joined(vectors, metric, WIDTH[metric]).pairs)
     assert (found.recall, found.visits) == (1.0, 0)
     assert "the recall floor is 0.99: comparing all with all" in caplog.text
@@ -168,7 +177,7 @@ def test_where_cells_cannot_keep_the_floor_all_is_compared_with_all(metric, monk
 @metrics
 def test_cells_without_any_pair_are_an_empty_join(metric):
     vectors = np.eye(16, dtype=np.float32)
-    found = joined(vectors, metric, 0.5, centroids=vectors[:4])
+    found = joined(vectors, metric, 0.5, near=cells_of(vectors, 4))
     assert (len(found.pairs), found.recall) == (0, 1.0)
 
 
@@ -179,12 +188,12 @@ def test_each_row_can_fall_short_of_the_cut_off_by_its_own(metric, cells):
     cutoff, random = WIDTH[metric], np.random.default_rng(5)
     shortfall = random.uniform(-0.2, 0.4, len(vectors)).astype(np.float32) * np.float32(cutoff)
     if cells:
-        cells = {**cells, "centroids": train_centroids(vectors, IndexKind.IVF)}
+        cells = {**cells, "near": cells_of(vectors, 40)}
     found = self_join(
         vectors,
         metric,
         Cutoff(cutoff, shortfall),
-        **{"centroids": None, "recall_floor": 0.99, **cells},
+        **{"near": None, "recall_floor": 0.99, **cells},
         progress=Silent(),
     )
     allowed = np.float32(cutoff) - shortfall[:, None] - shortfall[None, :]
@@ -193,3 +202,19 @@ def test_each_row_can_fall_short_of_the_cut_off_by_its_own(metric, cells):
         zip(left.tolist(), right.tolist(), strict=True)
     )
     assert 0 < len(left) < 300 * 299 / 2
+
+
+@metrics
+@pytest.mark.parametrize("in_cells", [False, True])
+def test_neither_threads_nor_arithmetic_change_a_digit(metric, in_cells, monkeypatch):
+    vectors = clustered_unit_rows(9, 1200, 48, groups=150, spread=0.6)
+    cutoff = {Metric.MANHATTAN: 4.0, Metric.EUCLIDEAN: 0.7}[metric]
+    cells = {"near": cells_of(vectors, 250)} if in_cells else {}
+    found, before = [], faiss.omp_get_max_threads()
+    for arithmetic, threads in ((Single(), 1), (Bfloat16(), 1), (Bfloat16(), 3)):
+        monkeypatch.setattr("dedup.join.joining.arithmetic_for", lambda _, chosen=arithmetic: chosen)
+        faiss.omp_set_num_threads(threads)
+        found.append(as_dict(joined(vectors, metric, cutoff, **cells).pairs))
+    faiss.omp_set_num_threads(before)
+    assert len(found[0]) > 500
+    assert found[0] == found[1] == found[2]

@@ -1,0 +1,69 @@
+"""The processor's cores: independent tasks are spread over them, and their results come back in order."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_WAITING = 2  # tasks under way or finished and not yet taken, per core: what is kept in memory
+
+
+def core_count() -> int:
+    """Return how many cores there are to use: those the process may run on, fewer where OMP_NUM_THREADS says so."""
+    import faiss
+
+    return int(faiss.omp_get_max_threads())
+
+
+def spread(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
+    """Do ``work`` on each task, as many at once as there are cores, and yield the results in the tasks' order.
+
+    For work that NumPy, FAISS or torch do outside Python's lock. They use one core each meanwhile: threads of theirs
+    beside ours would wait for each other.
+    """
+    cores = core_count()
+    if min(cores, len(tasks)) < 2:
+        yield from map(work, tasks)
+        return
+    with _one_core_each(), ThreadPoolExecutor(cores, initializer=_on_one_core) as pool:
+        under_way: deque[Future[Result]] = deque()
+        try:
+            for task in tasks:
+                under_way.append(pool.submit(work, task))
+                if len(under_way) > _WAITING * cores:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+
+def _on_one_core() -> None:
+    """Hold the OpenMP libraries of this thread, and of none other, to one core."""
+    import faiss
+
+    faiss.omp_set_num_threads(1)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
+
+
+@contextmanager
+def _one_core_each() -> Iterator[None]:
+    from threadpoolctl import threadpool_limits
+
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch is not None else 0
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            yield
+    finally:
+        if torch is not None:
+            torch.set_num_threads(threads)  # new threads of torch take the number that was set last, on any thread

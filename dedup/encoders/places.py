@@ -1,0 +1,98 @@
+"""Where each row's vector lies on disk, and vectors read from there.
+
+A vector is stored once, in the segment it came with (`dedup.encoders.vectors`); whoever needs the vectors of a corpus
+in the order of its rows keeps their places, eight bytes each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup.artifacts import MANIFEST, read_manifest
+from dedup.errors import ArtifactDamaged
+from dedup.questions import Float32, Int64
+
+VECTORS = "vectors"
+"""The folder of all encoders' vectors, beside the generations of the indexes that refer to them."""
+
+SEGMENT_KEYS, SEGMENT_VECTORS = "keys.npy", "vectors.npy"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the vectors of n rows lie."""
+
+    segments: tuple[str, ...]  # names of folders
+    at: NDArray[np.int32]  # (n, 2): which of the segments, and which row of it
+
+
+class StoredVectors:
+    """Vectors by row number, read from the segments that hold them; a segment is opened when it is first needed."""
+
+    def __init__(self, folder: Path, fingerprint: str, places: Places) -> None:
+        self._folder = folder
+        self._fingerprint = fingerprint
+        self._places = places
+        self._open: dict[int, Float32] = {}
+
+    def __len__(self) -> int:
+        return len(self._places.at)
+
+    def __getitem__(self, rows: Int64, /) -> Float32:
+        """Return the vectors of ``rows``, (len(rows), dimension) float32.
+
+        Raises
+        ------
+        ArtifactDamaged
+            If a segment is missing, cut short or altered.
+        """
+        at = self._places.at[rows]
+        parts = [(np.flatnonzero(at[:, 0] == segment), segment) for segment in np.unique(at[:, 0]).tolist()]
+        vectors = [self._segment(segment)[at[here, 1]] for here, segment in parts]
+        if not parts:
+            return np.empty((0, 0), dtype=np.float32)
+        found = np.empty((len(at), vectors[0].shape[1]), dtype=np.float32)
+        for (here, _), some in zip(parts, vectors, strict=True):
+            found[here] = some
+        return found
+
+    def _segment(self, number: int) -> Float32:
+        if number not in self._open:
+            self._open[number] = open_segment(self._folder / self._places.segments[number], self._fingerprint)
+        return self._open[number]
+
+
+def segment_folder(folder: Path, fingerprint: str) -> Path:
+    """Return where the segments of an encoder's vectors are, below ``folder``."""
+    return folder / fingerprint[:32]
+
+
+def open_segment(path: Path, fingerprint: str) -> Float32:
+    """Return the vectors of a segment, memory-mapped, (n, d); its files have been checked.
+
+    Raises
+    ------
+    ArtifactDamaged
+        If it is missing, damaged, or holds another encoder's vectors.
+    """
+    if not (path / MANIFEST).is_file():
+        raise ArtifactDamaged(f"{path} is not there, and holds vectors of the index; run `dedup run` to make it again")
+    manifest = read_manifest(path)
+    vectors: Float32 = np.load(path / SEGMENT_VECTORS, mmap_mode="r", allow_pickle=False)
+    if manifest.get("fingerprint") != fingerprint or vectors.ndim != 2:
+        raise ArtifactDamaged(f"{path} holds another encoder's vectors; delete it, its texts are encoded again")
+    return vectors
+
+
+def in_row_order(places: Places, segments: Sequence[Float32]) -> Float32:
+    """Return the vectors of all places, (n, d) float32, in one array."""
+    gathered = np.empty((len(places.at), segments[0].shape[1]), dtype=np.float32)
+    for number, vectors in enumerate(segments):
+        here = np.flatnonzero(places.at[:, 0] == number)
+        gathered[here] = vectors[places.at[here, 1]]
+    return gathered

@@ -1,0 +1,6 @@
+"""Candidate pairs: every two vectors of a corpus that lie within a cut-off distance of each other."""
+
+from dedup.join.cutoff import Cutoff
+from dedup.join.joining import Joined, self_join
+
+__all__ = ["Cutoff", "Joined", "self_join"]

@@ -1,0 +1,160 @@
+"""Candidate pairs: every two vectors of a corpus that lie within a cut-off distance of each other.
+
+There is no k: a question with ten thousand near copies gets ten thousand pairs. A small corpus is compared whole,
+which is exact. A large one is cut into cells around its reference vectors: a vector lives in the cell of the nearest
+and visits those of the next-nearest, and residents of a cell are compared with each other and with its visitors.
+Visiting every cell within ``2 * cutoff`` of the home cell's distance would be exact by the triangle inequality, and
+far too many cells on diffuse data; instead the number of cells visited is raised until the recall measured against
+exact search on one sample passes the floor, and what is reported is measured on another.
+
+L1 has no matrix product. Its candidates are the pairs within an L2 cut-off, as many times smaller as L1 is larger than
+L2 at the least among the true pairs of the first sample; what that loses is in the recall measured on the other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup.cores import spread
+from dedup.join.candidates import Candidates, EuclideanCandidates, ManhattanCandidates
+from dedup.join.cells import Cells
+from dedup.join.cutoff import Cutoff
+from dedup.join.gathered import Found, Met, in_order, measured
+from dedup.join.recall import exact_samples, fewest_visits, found_share, smallest_ratio
+from dedup.products import arithmetic_for
+from dedup.progress import Progress
+from dedup.questions import Float32, Int64, Metric, Pairs
+from dedup.reference import Near
+
+log = logging.getLogger(__name__)
+
+Tile: TypeAlias = tuple[Int64, Int64, int]
+"""Rows, others to compare them with, and how far behind the first of the rows the others begin."""
+
+_ROWS = 1024  # compared at once, at the most
+_PRODUCTS = 1 << 20  # of rows and others at once: they stay in the processor's cache
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The pairs under the cut-off, and how they were found."""
+
+    pairs: Pairs
+    recall: float  # of the pairs under the cut-off, against exact search; 1.0 where the join is exact
+    recall_pairs: int  # true pairs that it was measured on; 0 where the join is exact, or a sample held none
+    visits: int  # cells each vector was compared in, its own included; 0 where all was compared with all
+
+
+def self_join(
+    embeddings: Float32,
+    metric: Metric,
+    cutoff: Cutoff,
+    *,
+    near: Near | None,
+    recall_floor: float,
+    progress: Progress,
+) -> Joined:
+    """Return every pair of rows within the cut-off: exactly, or in cells with measured recall.
+
+    Parameters
+    ----------
+    embeddings
+        (n, d) float32.
+    near
+        The reference vectors nearest to each, around which the corpus is cut into cells; None to compare all with all.
+    recall_floor
+        The share of the pairs under the cut-off that must be found; where cells cannot, all is compared with all.
+    """
+    if near is None:
+        return _join_all(embeddings, metric, cutoff, progress)
+    joined = _join_in_cells(embeddings, metric, cutoff, near, recall_floor, progress)
+    if joined.recall >= recall_floor:
+        return joined
+    log.warning(
+        "the join in cells found %.4f of the pairs under the cut-off, the recall floor is %g: comparing all with all",
+        joined.recall,
+        recall_floor,
+    )
+    return _join_all(embeddings, metric, cutoff, progress)
+
+
+def _join_all(embeddings: Float32, metric: Metric, cutoff: Cutoff, progress: Progress) -> Joined:
+    rows = len(embeddings)
+    everything = np.arange(rows, dtype=np.int64)
+    candidates = _exact_candidates(embeddings, metric, cutoff, compared=rows / 2)
+
+    def compare(start: int) -> Found:
+        tiles = _tiles(everything[start : start + _ROWS], everything[start + _ROWS :])
+        return measured(embeddings, metric, cutoff, _met(candidates, tiles))
+
+    found = []
+    with progress.stage("join", "rows", total=rows) as advance:
+        starts = range(0, rows, _ROWS)
+        for start, some in zip(starts, spread(compare, starts), strict=True):
+            found.append(some)
+            advance(min(_ROWS, rows - start))
+    return Joined(in_order(found, rows), recall=1.0, recall_pairs=0, visits=0)
+
+
+def _join_in_cells(
+    embeddings: Float32, metric: Metric, cutoff: Cutoff, near: Near, recall_floor: float, progress: Progress
+) -> Joined:
+    rows = len(embeddings)
+    with progress.stage("tune join", "samples", total=2) as advance:
+        candidates = _exact_candidates(embeddings, metric, cutoff, compared=rows)
+        tuning, held_out = exact_samples(embeddings, candidates, metric, cutoff)
+        cells = Cells(near.row, fewest_visits(near, tuning, recall_floor))
+        if metric is Metric.MANHATTAN:
+            halves = cutoff.halves(rows) / np.float32(smallest_ratio(embeddings, tuning))
+            candidates = EuclideanCandidates(embeddings, halves, arithmetic_for(float(embeddings.size) * rows))
+        advance(2)
+
+    pairs = in_order(_found_in_cells(embeddings, metric, cutoff, candidates, cells, progress), rows)
+    return Joined(pairs, found_share(pairs, held_out, rows), len(held_out), cells.visits)
+
+
+def _found_in_cells(
+    embeddings: Float32, metric: Metric, cutoff: Cutoff, candidates: Candidates, cells: Cells, progress: Progress
+) -> list[Found]:
+    def compare(members: tuple[NDArray[np.int32], NDArray[np.int32]]) -> Found:
+        residents, visitors = (some.astype(np.int64) for some in members)
+        met = _met(candidates, _tiles(residents, visitors))
+        return measured(embeddings, metric, cutoff, map(cells.once, met))
+
+    found = []
+    with progress.stage("join", "cells", total=cells.count) as advance:
+        for some in spread(compare, list(zip(*cells.members(), strict=True))):
+            found.append(some)
+            advance(1)
+    return found
+
+
+def _exact_candidates(embeddings: Float32, metric: Metric, cutoff: Cutoff, *, compared: float) -> Candidates:
+    """Return what proposes every pair within the cut-off; each row is compared with so many others."""
+    if metric is Metric.MANHATTAN:
+        return ManhattanCandidates(embeddings, cutoff)
+    return EuclideanCandidates(embeddings, cutoff.halves(len(embeddings)), arithmetic_for(embeddings.size * compared))
+
+
+def _tiles(residents: Int64, visitors: Int64) -> Iterator[Tile]:
+    """Cut residents x (residents + visitors) into tiles."""
+    for start in range(0, len(residents), _ROWS):
+        rows = residents[start : start + _ROWS]
+        others = np.concatenate([residents[start:], visitors])
+        wide = _PRODUCTS // len(rows)
+        for at in range(0, len(others), wide):
+            yield rows, others[at : at + wide], at
+
+
+def _met(candidates: Candidates, tiles: Iterator[Tile]) -> Iterator[Met]:
+    """Look for pairs in each tile. The others begin with the rows themselves: no row is met with itself, or twice."""
+    for rows, others, at in tiles:
+        row, other = candidates.within(rows, others)
+        met = Met(rows, others, row, other)
+        yield met if at >= len(rows) else met.where(at + other > row)

@@ -1,0 +1,83 @@
+"""How many of the pairs a join in cells finds: chosen on one sample of rows, measured on another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dedup.cores import spread
+from dedup.distance import pair_distances
+from dedup.join.candidates import Candidates
+from dedup.join.cells import meet
+from dedup.join.cutoff import Cutoff
+from dedup.join.gathered import Found, Met, in_order, measured
+from dedup.questions import Float32, Int64, Metric, Pairs
+from dedup.reference import Near
+
+_SAMPLES = (256, 1024, 4096)  # rows of each of the two samples: more where duplicates are few
+_ENOUGH_PAIRS = 200  # from which a sample tells .995 from .99
+_SEED = 20_000
+_COMPARED = 1024  # rows that a sample is compared with at once: they stay in the processor's cache
+VISITS = (2, 3, 4, 6, 8, 12, 16, 24, 32)
+_MARGIN = 0.99  # of the smallest ratio of L1 to L2 seen in a sample
+
+
+def exact_samples(embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff) -> tuple[Pairs, Pairs]:
+    """Return all pairs under the cut-off of two disjoint samples of rows, found by comparing them with every row.
+
+    Where duplicates are few, a small sample may hold none, and would call any recall perfect: it is made larger.
+    """
+    rows = len(embeddings)
+    shuffled = np.random.default_rng(_SEED).permutation(rows)
+    for size in _SAMPLES:
+        samples = shuffled[: 2 * size : 2], shuffled[1 : 2 * size : 2]
+        tuning, held_out = (_pairs_of(sample, embeddings, candidates, metric, cutoff) for sample in samples)
+        if min(len(tuning), len(held_out)) >= _ENOUGH_PAIRS or 2 * size >= rows:
+            break
+    return tuning, held_out
+
+
+def _pairs_of(sample: Int64, embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff) -> Pairs:
+    everything = np.arange(len(embeddings), dtype=np.int64)
+    sampled = np.zeros(len(embeddings), dtype=bool)
+    sampled[sample] = True
+
+    def compare(start: int) -> Found:
+        others = everything[start : start + _COMPARED]
+        met = Met(sample, others, *candidates.within(sample, others))
+        # A pair of two sampled rows is met from both sides: the smaller row keeps it.
+        return measured(embeddings, metric, cutoff, [met.where((met.left < met.right) | ~sampled[met.right])])
+
+    return in_order(list(spread(compare, range(0, len(embeddings), _COMPARED))), len(embeddings))
+
+
+def fewest_visits(near: Near, truth: Pairs, recall_floor: float) -> int:
+    """Return the fewest visits whose recall on the tuning sample is half-way from the floor to 1; else the most.
+
+    One more pair counts as missed: a handful of pairs, all found, shows little.
+    """
+    wanted, most = (1 + recall_floor) / 2 * (len(truth) + 1), int(near.row.shape[1])
+    for visits in VISITS:
+        if visits < most and meet(near, truth.left, truth.right, visits).sum() >= wanted:
+            return visits
+    return most
+
+
+def smallest_ratio(embeddings: Float32, truth: Pairs) -> float:
+    """Return the smallest ratio of L1 to L2 that pairs within the cut-off have, with a margin; ``truth`` is in L1.
+
+    Among the vectors of texts the ratio hardly varies: the differences of two are about normally distributed, which
+    makes it sqrt(2 d / pi). It is between 1 and sqrt(d) for any.
+    """
+    euclidean = pair_distances(embeddings, truth.left, truth.right, Metric.EUCLIDEAN)
+    apart = euclidean > 0
+    typical = np.sqrt(2 * embeddings.shape[1] / np.pi)
+    return max(1.0, _MARGIN * float((truth.distance[apart] / euclidean[apart]).min(initial=typical)))
+
+
+def found_share(pairs: Pairs, truth: Pairs, rows: int) -> float:
+    """Return the share of the true pairs that were found; 1 where there are none."""
+    if len(truth) == 0:
+        return 1.0
+    found, wanted = (each.left * np.int64(rows) + each.right for each in (pairs, truth))
+    place = np.minimum(np.searchsorted(found, wanted), max(0, len(found) - 1))
+    return float((found[place] == wanted).mean()) if len(found) else 0.0

@@ -1,0 +1,80 @@
+"""The reference vectors of a corpus, and which of them are nearest to each vector.
+
+They are the vectors of the smallest text keys: hashes, so that they are a uniform sample that depends on nothing but
+the corpus. What is looked up here once serves two stages: how crowded it is around a question
+(`dedup.features.surroundings`), and in which cells it is compared (`dedup.join`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup.cores import spread
+from dedup.distance import squared_distances
+from dedup.products import Arithmetic, Operand, arithmetic_for
+from dedup.progress import Advance
+from dedup.questions import Float32
+
+REFERENCE_SIZE = 4096
+"""How many reference vectors there are, at the most."""
+
+NEAREST = 32
+"""How many of them are looked up for each vector, at the most."""
+
+_BLOCK = 256  # vectors at once: their products with all reference vectors stay in the processor's cache
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The reference vectors nearest to each of n vectors in L2, nearest first; of equally near ones the first."""
+
+    row: NDArray[np.int16]  # (n, k) of the reference
+    squared: Float32  # (n, k) the squared L2 distances
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def nearest_reference(embeddings: Float32, reference: Float32, advance: Advance = lambda _count: None) -> Near:
+    """Return for each of ``embeddings``, (n, d), the k = min(m, `NEAREST`) nearest of ``reference``, (m, d).
+
+    Exact, whatever arithmetic proposes the candidates: their distances are measured one by one.
+    """
+    k = min(NEAREST, len(reference))
+    near = Near(np.empty((len(embeddings), k), dtype=np.int16), np.empty((len(embeddings), k), dtype=np.float32))
+    arithmetic = arithmetic_for(float(embeddings.size) * len(reference))
+    stored = arithmetic.operand(_beside(reference, -np.einsum("nd,nd->n", reference, reference) / 2))
+
+    def look(start: int) -> int:
+        some = slice(start, start + _BLOCK)
+        asked = np.ascontiguousarray(embeddings[some], dtype=np.float32)
+        near.row[some], near.squared[some] = _look(arithmetic, asked, reference, stored, k)
+        return len(asked)
+
+    for done in spread(look, range(0, len(embeddings), _BLOCK)):
+        advance(done)
+    return near
+
+
+def _look(
+    arithmetic: Arithmetic, asked: Float32, reference: Float32, stored: Operand, k: int
+) -> tuple[NDArray[np.int64], Float32]:
+    """Look among the candidates by <x, y> - |y|^2 / 2, which has the order of -|x - y|."""
+    one, other = arithmetic.largest(arithmetic.operand(_beside(asked, np.ones(len(asked)))), stored, k)
+    squared = squared_distances(asked, reference, one, other)
+    # A row's candidates side by side, the distance above the place: the bits of a number >= 0 are in its order.
+    found = np.bincount(one, minlength=len(asked))
+    ranked = np.full((len(asked), int(found.max(initial=0))), np.iinfo(np.int64).max)
+    ranked[one, np.arange(len(one)) - np.repeat(np.cumsum(found) - found, found)] = (
+        squared.view(np.int32).astype(np.int64) << 32
+    ) | other
+    nearest = np.partition(ranked, k - 1, axis=1)[:, :k]
+    nearest.sort(axis=1)
+    return nearest & 0xFFFFFFFF, (nearest >> 32).astype(np.int32).view(np.float32)
+
+
+def _beside(vectors: Float32, column: NDArray[np.floating]) -> Float32:
+    return np.column_stack([vectors, column]).astype(np.float32, copy=False)
