@@ -6,10 +6,11 @@ import numpy as np
 
 from benchmarks.competitors.script import given, pairs_file, say
 from benchmarks.vectors import read_cutoff, read_vectors
-from dedup.index import train_centroids
+from dedup.index import approximates
 from dedup.join import Cutoff, self_join
 from dedup.progress import Silent, Stopwatch
 from dedup.questions import Metric
+from dedup.reference import REFERENCE_SIZE, nearest_reference
 from dedup.settings import IndexKind, Settings
 
 
@@ -19,10 +20,10 @@ def main() -> None:
     with watch.stage("load", "vectors"):
         embeddings, cutoff = read_vectors(asked.read, asked.rows), Cutoff(read_cutoff(asked.read, metric))
     with watch.stage("cells", "vectors"):
-        centroids = train_centroids(embeddings, IndexKind.AUTO)
-    joined = self_join(
-        embeddings, metric, cutoff, centroids=centroids, recall_floor=Settings().recall_floor, progress=watch
-    )
+        near = None
+        if approximates(len(embeddings), IndexKind.AUTO):
+            near = nearest_reference(embeddings, embeddings[:REFERENCE_SIZE])
+    joined = self_join(embeddings, metric, cutoff, near=near, recall_floor=Settings().recall_floor, progress=watch)
     np.save(pairs_file(), np.column_stack([joined.pairs.left, joined.pairs.right]))
     say(watch.seconds, pairs=len(joined.pairs))
 

@@ -9,6 +9,7 @@ import click
 
 from dedup.cli.options import json_option, setting_options
 from dedup.cli.output import print_json
+from dedup.errors import EncoderError
 from dedup.settings import Resolved
 
 
@@ -30,6 +31,7 @@ def status(resolved: Resolved, as_json: bool) -> None:
         done, failed = store.last_run(RunState.DONE), store.last_run(RunState.FAILED)
         if last is not None and last.state is RunState.FAILED:
             failed = last
+        name = encoder.name if encoder else resolved.settings.encoder
         shown = {
             "database": store.display_url,
             "revision": HEAD,  # a store of another revision is not opened
@@ -53,6 +55,7 @@ def status(resolved: Resolved, as_json: bool) -> None:
                 "age_seconds": _seconds_since(published.published_at),
                 "current": service is not None and service.current,
             },
+            "encoding": _encoding(name),
             "last_run": None
             if last is None
             else {
@@ -98,6 +101,16 @@ def status(resolved: Resolved, as_json: bool) -> None:
 
 def _seconds_since(then: datetime | None) -> float | None:
     return None if then is None else round((datetime.now(UTC) - then).total_seconds(), 1)
+
+
+def _encoding(name: str) -> dict[str, str]:
+    """Return what runs the encoder here, and why; one that is gone is no reason not to show the rest."""
+    from dedup.encoders import runtime_of
+
+    try:
+        return {"encoder": name, **asdict(runtime_of(name))}
+    except EncoderError as error:
+        return {"encoder": name, "runtime": "none", "precision": "none", "reason": str(error)}
 
 
 def _plain(value: object) -> str:

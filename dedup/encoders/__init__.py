@@ -2,7 +2,7 @@
 
 from dedup.encoders.places import VECTORS, Places, StoredVectors, segment_folder
 from dedup.encoders.protocol import Encoder
-from dedup.encoders.registry import BASE_ENCODER, SHIPPED_ENCODERS, load_encoder
+from dedup.encoders.registry import BASE_ENCODER, SHIPPED_ENCODERS, load_encoder, runtime_of
 from dedup.encoders.vectors import VectorStore, encode_missing
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "VectorStore",
     "encode_missing",
     "load_encoder",
+    "runtime_of",
     "segment_folder",
 ]

@@ -14,8 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path, PurePath
 
 from dedup.encoders.adapter import ADAPTER_FILE
+from dedup.encoders.bert import read_shape
 from dedup.encoders.digests import file_digests
 from dedup.encoders.protocol import Encoder
+from dedup.encoders.runtimes import RuntimeChoice, choose_runtime
 from dedup.encoders.static import StaticEncoder
 from dedup.encoders.transformer import TransformerEncoder
 from dedup.errors import EncoderError, TamperedWeights, first_line
@@ -123,6 +125,20 @@ def is_cross_encoder(folder: Path) -> bool:
         return False
 
 
+def runtime_of(name: str) -> RuntimeChoice:
+    """Return what runs the encoder called ``name`` over a corpus here, without fetching or loading it.
+
+    Raises
+    ------
+    EncoderError
+        If there is no such model.
+    """
+    folder = find_folder(name, fetch=False)
+    if _is_static(folder):
+        return RuntimeChoice("NumPy", "fp32", "a bag of token vectors needs no network")
+    return choose_runtime(read_shape(base_folder() if (folder / ADAPTER_FILE).is_file() else folder))
+
+
 def fingerprint_folder(folder: Path) -> str:
     """Return the SHA-256 over every file that shapes a vector, and the normaliser's version.
 
@@ -193,8 +209,8 @@ def _is_static(folder: Path) -> bool:
     return kinds in (["StaticEmbedding"], ["StaticEmbedding", "Normalize"])
 
 
-def find_folder(name: str) -> Path:
-    """Return the folder of the encoder called ``name``; one of the model hub is fetched.
+def find_folder(name: str, *, fetch: bool = True) -> Path:
+    """Return the folder of the encoder called ``name``; with ``fetch`` one of the model hub is fetched.
 
     Raises
     ------
@@ -210,7 +226,7 @@ def find_folder(name: str) -> Path:
         return folder
     if folder.exists():
         raise EncoderError(f"{name} is a file; expected the folder of a sentence-transformers model")
-    return _download(name)
+    return _from_hub(name, fetch)
 
 
 def base_folder() -> Path:
@@ -227,11 +243,11 @@ def base_folder() -> Path:
     return Path(package.submodule_search_locations[0]) / "model"
 
 
-def _download(name: str) -> Path:
+def _from_hub(name: str, fetch: bool) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, ignore_patterns=_NOT_NEEDED))
+        return Path(snapshot_download(name, ignore_patterns=_NOT_NEEDED, local_files_only=not fetch))
     except Exception as error:
         # The hub's client raises its own, httpx's, and the operating system's errors; to the user they are one.
         raise EncoderError(

@@ -145,6 +145,7 @@ def test_status_before_and_after_a_run(dedup: Dedup, tmp_path: Path) -> None:
     assert (status["questions"], status["texts"], status["clusters"]) == (7, 5, 2)
     assert status["generation"]["present"] is True
     assert status["last_run"]["state"] == "done"
+    assert status["encoding"].keys() == {"encoder", "runtime", "precision", "reason"}
     assert "generation" in dedup("status").out
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dedup.encoders import load_encoder, registry
+from dedup.encoders import load_encoder, registry, runtime_of
 from dedup.encoders.registry import fingerprint_folder
 from dedup.errors import EncoderError, TamperedWeights
 from dedup.questions import Metric
@@ -98,6 +98,22 @@ def test_a_name_the_hub_does_not_give_is_named_with_the_reason(monkeypatch):
     with pytest.raises(EncoderError, match=said) as raised:
         load_encoder("no/such", Metric.EUCLIDEAN)
     assert "\n" not in str(raised.value)
+
+
+def test_what_runs_an_encoder_is_told_without_loading_it(model, monkeypatch):
+    monkeypatch.setattr("dedup.encoders.runtimes.gpu", lambda: None)
+    assert runtime_of("dedup-static").runtime == "NumPy"
+    assert {runtime_of(name).runtime for name in ("dedup-minilm", "all-MiniLM-L6-v2")} == {"OpenVINO"}
+    choice = runtime_of(str(model))
+    assert (choice.runtime, choice.precision) == ("torch", "fp32")
+    assert "not a BERT" in choice.reason
+
+
+def test_what_runs_a_model_of_the_hub_is_told_without_fetching_it(monkeypatch):
+    asked = []
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **options: asked.append(options) or "nowhere")
+    runtime_of("some/model")
+    assert [options["local_files_only"] for options in asked] == [True]
 
 
 def record(model, **fields):
