@@ -19,6 +19,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from dedup.linkage import grow
 from dedup.matching import Matcher
 from dedup.questions import Float64, Int64, Pairs
 
@@ -48,77 +49,18 @@ def cluster_pairs(matcher: Matcher, pairs: Pairs, probability: Float64, *, thres
     left, right, sure = pairs.left[linked], pairs.right[linked], probability[linked]
     rows = len(matcher.embeddings)
     graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(rows, rows))
-    _, component = connected_components(graph, directed=False)
-    label = component.astype(np.int64)
-    parts = _split_chains(matcher, label, (left, right, sure), floor)
-    label = np.unique(np.where(parts >= 0, parts + rows, label), return_inverse=True)[1].astype(np.int64)
-    return Clusters(label, _weakest(matcher, label))
-
-
-def _split_chains(matcher: Matcher, component: Int64, links: tuple[Int64, Int64, Float64], floor: float) -> Int64:
-    """Return, for the rows of components that are not cliques of the links, which part each belongs to; else -1."""
-    left, right, sure = links
+    component = connected_components(graph, directed=False)[1].astype(np.int64)
     size = np.bincount(component)
-    edges = np.bincount(component[left], minlength=len(size))
-    chained = edges < size * (size - 1) // 2  # a clique of links is a cluster as it stands: floor <= threshold
-    in_chain = np.flatnonzero(chained[component[left]])
-    order = in_chain[np.lexsort((right[in_chain], left[in_chain], -sure[in_chain]))]
-    growing = _Growing(matcher, floor, np.flatnonzero(chained[component]).tolist())
-    for one, other in zip(left[order].tolist(), right[order].tolist(), strict=True):
-        growing.link(one, other)
-    part = np.full(len(component), -1, dtype=np.int64)
-    part[list(growing.part)] = list(growing.part.values())
-    return part
-
-
-class _Growing:
-    """Clusters while they grow, each named after one of its rows."""
-
-    def __init__(self, matcher: Matcher, floor: float, rows: list[int]) -> None:
-        self._matcher = matcher
-        self._floor = floor
-        self._members = {row: [row] for row in rows}
-        self._apart: dict[int, set[int]] = {}  # strangers: what they grow into stays apart too
-        self.part = {row: row for row in rows}
-
-    def link(self, one: int, other: int) -> None:
-        """Join the clusters of two linked rows, unless some two rows of them are strangers."""
-        a, b = self.part[one], self.part[other]
-        if a == b or b in self._apart.get(a, ()):
-            return
-        if self._strangers(a, b):
-            self._apart.setdefault(a, set()).add(b)
-            self._apart.setdefault(b, set()).add(a)
-            return
-        if len(self._members[a]) < len(self._members[b]):
-            a, b = b, a
-        for row in self._members[b]:
-            self.part[row] = a
-        self._members[a] += self._members.pop(b)
-        for stranger in self._apart.pop(b, ()):
-            self._apart[stranger].remove(b)
-            self._apart[stranger].add(a)
-            self._apart.setdefault(a, set()).add(stranger)
-
-    def _strangers(self, a: int, b: int) -> bool:
-        rows, others = self._members[a], self._members[b]
-        if len(rows) == len(others) == 1:
-            return False  # linked themselves
-        return not self._matcher.all_reach(np.array(rows), np.array(others), self._floor)
-
-
-def _weakest(matcher: Matcher, label: Int64) -> Float64:
-    """Return the lowest match probability of two rows of each cluster."""
-    size = np.bincount(label)
+    links = np.bincount(component[left], minlength=len(size))
+    chained = links < size * (size - 1) // 2  # a clique of links is a cluster as it stands: floor <= threshold
+    in_chain = chained[component[left]]
+    surest_first = np.argsort(-sure[in_chain], kind="stable")  # pairs stand in the order of their rows
+    grown = grow(matcher, left[in_chain][surest_first], right[in_chain][surest_first], floor)
     weakest = np.ones(len(size))
-    order = np.argsort(label, kind="stable")
-    start = np.concatenate([[0], np.cumsum(size)])
-    twos = np.flatnonzero(size == 2)
-    weakest[twos] = matcher.between(order[start[twos]], order[start[twos] + 1])
-    for cluster in np.flatnonzero(size > 2).tolist():
-        rows = order[start[cluster] : start[cluster + 1]]
-        weakest[cluster] = matcher.weakest(rows, rows)
-    return weakest
+    one, other = left[~in_chain], right[~in_chain]
+    np.minimum.at(weakest, component[one], matcher.between(one, other))
+    names, label = np.unique(np.where(chained[component], len(size) + grown.part, component), return_inverse=True)
+    return Clusters(label.astype(np.int64), np.concatenate([weakest, grown.weakest])[names])
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,11 +64,6 @@ def squared_distances(left: Float32, right: Float32, left_rows: Int64, right_row
     return found
 
 
-def farthest(queries: Float32, stored: Float32, metric: Metric) -> float:
-    """Return the largest distance between a vector of one set and one of the other, one row of the table at a time."""
-    return max(float(distance(query[None, :], stored, metric).max()) for query in queries)
-
-
 def cross_distances(queries: Float32, stored: Float32, metric: Metric) -> Float32:
     """Return every distance between two sets of vectors: (n, d) and (m, d) give (n, m)."""
     found = np.empty((len(queries), len(stored)), dtype=np.float32)

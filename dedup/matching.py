@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dedup.classifier import Classifier
-from dedup.distance import farthest, pair_distances
+from dedup.cores import spread
+from dedup.distance import pair_distances
 from dedup.features import CROWDING, Described, pair_features
 from dedup.join import Cutoff
 from dedup.progress import Progress
 from dedup.questions import Float32, Float64, Int64, Pairs
 from dedup.reranking import Reranker
 
-_CHUNK = 1 << 18  # pairs whose features are in memory at once
+_CHUNK = 1 << 15  # pairs judged together: what is computed for them stays near the processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,6 @@ class RescoredPairs:
 
     place: Int64  # (n_pairs,) ascending: left * n + right, left < right, of n rows
     probability: Float64  # (n_pairs,)
-    low: float  # no pair of which the classifier gives less is among them
 
     def over(self, probability: Float64, places: Int64) -> Float64:
         """Return the probabilities of pairs at some places, (m,), new ones in the place of the classifier's."""
@@ -67,27 +67,18 @@ class Matcher:
 
     def judge(self, pairs: Pairs) -> Float64:
         """Return the match probability of measured pairs, (n_pairs,)."""
-        probability = np.empty(len(pairs))
-        for start in range(0, len(pairs), _CHUNK):
-            some = slice(start, start + _CHUNK)
-            probability[some] = self._probability(pairs.left[some], pairs.right[some], pairs.distance[some])
-        return probability
+        return _in_chunks(
+            len(pairs), lambda some: self._probability(pairs.left[some], pairs.right[some], pairs.distance[some])
+        )
 
     def between(self, left: Int64, right: Int64) -> Float64:
         """Return the match probability of rows ``left[i]`` and ``right[i]``, (n_pairs,); measures their distances."""
-        return self._probability(left, right, pair_distances(self.embeddings, left, right, self.classifier.metric))
 
-    def weakest(self, rows: Int64, others: Int64) -> float:
-        """Return the lowest match probability of any of ``rows`` with any of ``others``; 1.0 where there is no pair."""
-        left, right = np.repeat(rows, len(others)), np.tile(others, len(rows))
-        apart = left != right
-        return float(self.between(left[apart], right[apart]).min(initial=1.0))
+        def measured(some: slice) -> Float64:
+            distance = pair_distances(self.embeddings, left[some], right[some], self.classifier.metric)
+            return self._probability(left[some], right[some], distance)
 
-    def all_reach(self, rows: Int64, others: Int64, floor: float) -> bool:
-        """Tell whether each of ``rows`` has at least the probability ``floor`` with each of ``others``."""
-        widest = farthest(self.embeddings[rows], self.embeddings[others], self.classifier.metric)
-        least = floor if self.rescored is None else min(floor, self.rescored.low)  # what may yet reach the floor
-        return widest <= self.classifier.reach(least) and self.weakest(rows, others) >= floor
+        return _in_chunks(len(left), measured)
 
     def _probability(self, left: Int64, right: Int64, distance: Float32) -> Float64:
         names = self.classifier.feature_names
@@ -137,10 +128,16 @@ def rerank(
     )
     judged = probability.copy()
     judged[uncertain] = again
-    rescored = RescoredPairs(_places(left, right, len(matcher.embeddings)), again, reranker.rescoring.low)
+    rescored = RescoredPairs(_places(left, right, len(matcher.embeddings)), again)
     return Reranked(replace(matcher, rescored=rescored), judged, len(uncertain))
 
 
 def _places(left: Int64, right: Int64, rows: int) -> Int64:
     places: Int64 = np.minimum(left, right) * rows + np.maximum(left, right)
     return places
+
+
+def _in_chunks(pairs: int, probability: Callable[[slice], Float64]) -> Float64:
+    """Ask for the probability of so many pairs, (n_pairs,), chunk by chunk, on all cores."""
+    chunks = [slice(start, start + _CHUNK) for start in range(0, pairs, _CHUNK)]
+    return np.concatenate([np.empty(0), *spread(probability, chunks)])

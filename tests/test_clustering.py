@@ -172,7 +172,7 @@ def test_the_rule_is_followed_on_what_was_judged_again(metric, vectors, cutoff, 
     again = list(every)[seed % 2 :: 2]
     random = np.random.default_rng(seed)
     place = np.array([one * len(vectors) + other for one, other in again], dtype=np.int64)
-    matcher = replace(plain, rescored=RescoredPairs(place, random.random(len(again)), 1e-9))
+    matcher = replace(plain, rescored=RescoredPairs(place, random.random(len(again))))
     clusters = clustered(matcher, every, threshold, floor)
     assert groups(clusters.label) == by_the_rule(matcher, every, threshold, floor)
     for part in groups(clusters.label):

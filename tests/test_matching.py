@@ -16,9 +16,9 @@ from dedup.classifier import Classifier, Feature
 from dedup.features import Described, background_of, describe_questions, needs_texts, pair_features
 from dedup.features.surroundings import FEWEST
 from dedup.join import Cutoff
-from dedup.matching import Matcher, RescoredPairs, rerank
+from dedup.matching import Matcher, rerank
 from dedup.progress import Silent
-from dedup.questions import NATURAL_PRIOR, Int64, Metric
+from dedup.questions import NATURAL_PRIOR, Metric
 from dedup.reranking import Reranker
 from dedup.text import key_array, normalise, text_key
 
@@ -62,10 +62,6 @@ def slowly(matcher: Matcher, one: int, other: int) -> float:
     return float(1 / (1 + np.exp(-odds)))
 
 
-def rows_of(random: np.random.Generator, n: int) -> Int64:
-    return random.choice(ASKED, n, replace=False).astype(np.int64)
-
-
 @metrics
 @described_by
 def test_measured_pairs_are_judged_as_their_rows_are_and_as_one_pair_by_itself_is(
@@ -91,55 +87,6 @@ def test_every_feature_is_felt(matchers, metric: Metric) -> None:
     for feature in with_features.classifier.features:
         assert len(np.unique(feature.log_odds(found[feature.name]))) > 1, feature.name
     assert (with_features.between(left, right) != without.between(left, right)).any()
-
-
-@metrics
-@described_by
-def test_the_weakest_of_two_sets_of_rows_is_that_of_brute_force(matchers, metric: Metric, features: bool) -> None:
-    matcher = matchers[metric, features]
-    random = np.random.default_rng(3)
-    for _ in range(20):
-        rows, others = rows_of(random, 5), rows_of(random, 3)  # some are in both: a row is no pair with itself
-        expected = min(slowly(matcher, one, other) for one in rows for other in others if one != other)
-        assert matcher.weakest(rows, others) == pytest.approx(expected, rel=1e-6)
-        assert matcher.weakest(rows, rows) == pytest.approx(
-            min(slowly(matcher, *pair) for pair in combinations(rows.tolist(), 2)), rel=1e-6
-        )
-    assert matcher.weakest(rows[:1], rows[:1]) == 1.0
-
-
-@metrics
-@described_by
-def test_all_reach_a_floor_where_the_weakest_does(matchers, metric: Metric, features: bool) -> None:
-    matcher = matchers[metric, features]
-    random = np.random.default_rng(4)
-    reached = []
-    for _ in range(60):
-        rows = rows_of(random, 5)
-        one, other = rows[:3], rows[3:]
-        weakest = min(slowly(matcher, a, b) for a in one for b in other)
-        for floor in (weakest * 0.999, weakest * 1.001, 0.1, 0.5):
-            assert matcher.all_reach(one, other, floor) == (weakest >= floor)
-            reached.append(weakest >= floor)
-    assert 0 < sum(reached) < len(reached)
-
-
-@metrics
-def test_a_pair_that_only_its_features_lift_over_the_floor_is_not_given_up_for_its_distance(metric: Metric) -> None:
-    vectors = clustered_unit_rows(5, 60, 8, groups=6, spread=0.6)
-    crowded = np.random.default_rng(6).uniform(0.5, 1.5, len(vectors)).astype(np.float32)
-    slope = {Metric.EUCLIDEAN: 6.0, Metric.MANHATTAN: 2.4}[metric]
-    plain = Classifier("made up", "f" * 64, metric, slope, -3.0, (), NATURAL_PRIOR, {})
-    lifted = replace(plain, features=(Feature("crowding", 3.0, 1.0, 0.6, 1.4),))
-    matcher = Matcher(vectors, Described(crowded, None, None), lifted)
-    every = pairs_within(vectors, metric, np.inf)
-    floor, beyond = 0.5, 0
-    for (one, other), far in every.items():
-        reaches = slowly(matcher, one, other) >= floor
-        assert matcher.all_reach(np.array([one]), np.array([other]), floor) == reaches
-        beyond += reaches and far > plain.max_distance(floor)
-        assert not reaches or far <= lifted.reach(floor)
-    assert beyond > 10
 
 
 @metrics
@@ -234,30 +181,6 @@ def test_whatever_asks_a_matcher_hears_what_was_judged_again(metric: Metric) -> 
     np.testing.assert_array_equal(again.matcher.judge(pairs), again.probability)
     np.testing.assert_allclose(again.matcher.between(pairs.right, pairs.left), again.probability, rtol=1e-12)
     assert np.abs(again.probability - probability).max() > 0.1
-    matrix = np.ones((len(TEXTS), len(TEXTS)))
-    matrix[pairs.left, pairs.right] = matrix[pairs.right, pairs.left] = again.probability
-    random = np.random.default_rng(2)
-    told = set()
-    for _ in range(300):
-        rows = random.permutation(len(TEXTS))[: int(random.integers(2, 5))]
-        rows, others = np.split(rows, [1])
-        lowest = matrix[np.ix_(rows, others)].min()
-        assert again.matcher.weakest(rows, others) == pytest.approx(lowest, rel=1e-12)
-        for floor in (0.05, 0.15, 0.4, 0.7, 0.95):
-            assert again.matcher.all_reach(rows, others, floor) == (lowest >= floor)
-            told.add(bool(lowest >= floor))
-    assert told == {False, True}
-
-
-@metrics
-def test_a_pair_beyond_the_classifiers_reach_can_still_be_lifted_over_the_floor(metric: Metric) -> None:
-    matcher, pairs, probability, _, _ = reranked_matcher(metric)
-    at = int(np.flatnonzero((probability > 0.25) & (probability < 0.4))[0])
-    left, right = pairs.left[at : at + 1], pairs.right[at : at + 1]
-    lifted = replace(matcher, rescored=RescoredPairs(left * len(TEXTS) + right, np.array([0.97]), 0.2))
-    assert lifted.all_reach(left, right, 0.9)
-    assert lifted.all_reach(right, left, 0.9)
-    assert not matcher.all_reach(left, right, 0.9)
 
 
 def test_nothing_to_judge_again_asks_for_no_texts() -> None:
@@ -267,5 +190,5 @@ def test_nothing_to_judge_again_asks_for_no_texts() -> None:
     reranker = Reranker(scorer, fake_rescoring(matcher.classifier, scorer))
     again = rerank(matcher, pairs, np.empty(0), reranker, lambda rows: pytest.fail("asked"), Silent())
     assert (again.count, len(again.probability), scorer.scored) == (0, 0, [])
-    rows = np.array([0, 1])
-    assert again.matcher.weakest(rows, rows) == matcher.weakest(rows, rows)
+    left, right = np.array([0]), np.array([1])
+    assert again.matcher.between(left, right) == matcher.between(left, right)

@@ -97,6 +97,5 @@ def pair_features(
         assert left.traits is not None
         assert right.traits is not None
         assert left.idf is not None
-        traits = pair_traits(left.traits, left_rows, right.traits, right_rows, left.idf)
-        found |= {name: traits[name] for name in TRAITS if name in features}
+        found |= pair_traits(features, left.traits, left_rows, right.traits, right_rows, left.idf)
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -110,9 +110,9 @@ def fit_idf(traits: TextTraits) -> Idf:
 
 
 def pair_traits(
-    left: TextTraits, left_rows: Int64, right: TextTraits, right_rows: Int64, idf: Idf
+    names: Collection[str], left: TextTraits, left_rows: Int64, right: TextTraits, right_rows: Int64, idf: Idf
 ) -> dict[str, Float64]:
-    """Describe each pair ``left_rows[i]``, ``right_rows[i]`` by the features of `TRAITS`: (n_pairs,) each.
+    """Describe each pair ``left_rows[i]``, ``right_rows[i]`` by some of the features of `TRAITS`: (n_pairs,) each.
 
     The same whichever side is left. ``left`` and ``right`` are one object where a corpus is compared with itself.
     Eight features of ten million pairs take 640 MB: ask for as many pairs at once as are needed at once.
@@ -134,23 +134,27 @@ def pair_traits(
     length
         ln(tokens) of the shorter, at most ln(64).
     """
-    shorter = np.clip(np.minimum(left.tokens[left_rows], right.tokens[right_rows]), 1, _LONGEST)
-    ratio = np.log(np.maximum(left.tokens[left_rows], 1)) - np.log(np.maximum(right.tokens[right_rows], 1))
-    same_words = left.bag[left_rows] == right.bag[right_rows]
-    overlap, missing = np.empty(len(left_rows)), np.empty(len(left_rows))
-    for start in range(0, len(left_rows), _CHUNK):
-        some = slice(start, start + _CHUNK)
-        overlap[some], missing[some] = _compare(left.content[left_rows[some]], right.content[right_rows[some]], idf)
-    return {
-        "different_numbers": (left.numbers[left_rows] != right.numbers[right_rows]).astype(np.float64),
-        "one_negated": (left.negated[left_rows] != right.negated[right_rows]).astype(np.float64),
-        "different_question_word": ask_differently()[left.asks[left_rows], right.asks[right_rows]].astype(np.float64),
-        "overlap": overlap,
-        "rare_word_missing": missing,
-        "swapped": (same_words & (left.sequence[left_rows] != right.sequence[right_rows])).astype(np.float64),
-        "length_ratio": np.minimum(np.abs(ratio), _LARGEST_RATIO),
-        "length": np.log(shorter),
-    }
+    found: dict[str, Float64] = {}
+    if "different_numbers" in names:
+        found["different_numbers"] = (left.numbers[left_rows] != right.numbers[right_rows]).astype(np.float64)
+    if "one_negated" in names:
+        found["one_negated"] = (left.negated[left_rows] != right.negated[right_rows]).astype(np.float64)
+    if "different_question_word" in names:
+        differ = ask_differently()[left.asks[left_rows], right.asks[right_rows]]
+        found["different_question_word"] = differ.astype(np.float64)
+    if "overlap" in names or "rare_word_missing" in names:
+        overlap, missing = _compare(left, left_rows, right, right_rows, idf)
+        found["overlap"], found["rare_word_missing"] = overlap, missing
+    if "swapped" in names:
+        same_words = left.bag[left_rows] == right.bag[right_rows]
+        found["swapped"] = (same_words & (left.sequence[left_rows] != right.sequence[right_rows])).astype(np.float64)
+    if "length_ratio" in names:
+        ratio = np.log(np.maximum(left.tokens[left_rows], 1)) - np.log(np.maximum(right.tokens[right_rows], 1))
+        found["length_ratio"] = np.minimum(np.abs(ratio), _LARGEST_RATIO)
+    if "length" in names:
+        shorter = np.clip(np.minimum(left.tokens[left_rows], right.tokens[right_rows]), 1, _LONGEST)
+        found["length"] = np.log(shorter)
+    return {name: found[name] for name in TRAITS if name in names}
 
 
 def _asks(tokens: Tokens) -> NDArray[np.int8]:
@@ -230,13 +234,20 @@ def _per_row(together: np.ufunc, weights: csr_array) -> Float64:
     return found
 
 
-def _compare(left: csr_array, right: csr_array, idf: Idf) -> tuple[Float64, Float64]:
-    """Return the overlap and the rarest missing word of each pair of rows."""
-    left.data, right.data = idf.weight[left.indices], idf.weight[right.indices]
-    apart = abs(left - right)  # a word that both have weighs the same on both sides, and goes
-    every = _per_row(np.add, left) + _per_row(np.add, right)
-    only_one = _per_row(np.add, apart)
-    # every counts common words twice, only_one not at all: union = (every + only_one) / 2.
-    either = np.maximum((every + only_one) / 2, np.finfo(np.float64).tiny)
-    shared = np.maximum((every - only_one) / 2, 0.0)
-    return shared / either, _per_row(np.maximum, apart) / idf.largest
+def _compare(
+    left: TextTraits, left_rows: Int64, right: TextTraits, right_rows: Int64, idf: Idf
+) -> tuple[Float64, Float64]:
+    """Return the overlap and the rarest missing word of each pair."""
+    overlap, missing = np.empty(len(left_rows)), np.empty(len(left_rows))
+    for start in range(0, len(left_rows), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        one, other = left.content[left_rows[some]], right.content[right_rows[some]]
+        one.data, other.data = idf.weight[one.indices], idf.weight[other.indices]
+        apart = abs(one - other)  # a word that both have weighs the same on both sides, and goes
+        every = _per_row(np.add, one) + _per_row(np.add, other)
+        only_one = _per_row(np.add, apart)
+        # every counts common words twice, only_one not at all: union = (every + only_one) / 2.
+        either = np.maximum((every + only_one) / 2, np.finfo(np.float64).tiny)
+        overlap[some] = np.maximum((every - only_one) / 2, 0.0) / either
+        missing[some] = _per_row(np.maximum, apart) / idf.largest
+    return overlap, missing

@@ -42,7 +42,7 @@ def test_each_feature_is_that_of_its_own_room(corpus: Corpus, metric: Metric) ->
     crowded = crowding(keys, vectors, choose_reference(keys, vectors), metric)
     np.testing.assert_allclose(found[CROWDING], (crowded[left].astype(float) + crowded[right]) / 2, rtol=1e-12)
     traits = describe(texts)
-    expected = pair_traits(traits, left, traits, right, fit_idf(traits))
+    expected = pair_traits(TRAITS, traits, left, traits, right, fit_idf(traits))
     for name in TRAITS:
         np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
 

@@ -40,7 +40,7 @@ WORDS = ("what", "how", "not", "5", "five", "paris", "london", "eggs", "is", "th
 def traits_of(left: str, right: str, corpus: Sequence[str] = TEXTS) -> dict[str, float]:
     described = describe([normalise(text) for text in (left, right)])
     idf = fit_idf(describe([normalise(text) for text in corpus]))
-    found = pair_traits(described, np.array([0]), described, np.array([1]), idf)
+    found = pair_traits(TRAITS, described, np.array([0]), described, np.array([1]), idf)
     return {name: float(values[0]) for name, values in found.items()}
 
 
@@ -124,7 +124,7 @@ def test_overlap_and_missing_words_against_their_definitions() -> None:
     idf = fit_idf(described)
     weight = {word: float(idf.weight[describe([word]).content.indices[0]]) for text in texts for word in content(text)}
     left, right = (side.ravel() for side in np.indices((len(texts), len(texts))))
-    found = pair_traits(described, left, described, right, idf)
+    found = pair_traits(TRAITS, described, left, described, right, idf)
     for at, (one, other) in enumerate(zip(left, right, strict=True)):
         either, both = content(texts[one]) | content(texts[other]), content(texts[one]) & content(texts[other])
         expected = sum(weight[word] for word in both) / sum(weight[word] for word in either)
@@ -152,8 +152,8 @@ def test_traits_are_bounded_and_the_same_from_either_side_and_0_between_equal_te
     idf = fit_idf(described)
     left, right = (side.ravel() for side in np.indices((len(texts), len(texts))))
     there, back = (
-        pair_traits(described, left, described, right, idf),
-        pair_traits(described, right, described, left, idf),
+        pair_traits(TRAITS, described, left, described, right, idf),
+        pair_traits(TRAITS, described, right, described, left, idf),
     )
     assert tuple(there) == TRAITS
     most = {"length_ratio": 2.0, "length": math.log(64)}
@@ -172,10 +172,10 @@ def test_a_pair_does_not_depend_on_the_texts_described_or_the_pairs_asked_with_i
     idf = fit_idf(describe(texts))
     together = describe(texts)
     left, right = (side.ravel() for side in np.indices((len(texts), len(texts))))
-    at_once = pair_traits(together, left, together, right, idf)
+    at_once = pair_traits(TRAITS, together, left, together, right, idf)
     monkeypatch.setattr("dedup.features.lexical._CHUNK", 7)
     backwards = describe(texts[::-1])
-    in_chunks = pair_traits(together, left, backwards, len(texts) - 1 - right, idf)
+    in_chunks = pair_traits(TRAITS, together, left, backwards, len(texts) - 1 - right, idf)
     for name, values in at_once.items():
         np.testing.assert_array_equal(values, in_chunks[name])
 
@@ -195,5 +195,5 @@ def test_nothing_is_described_and_compared_without_complaint(texts: list[str]) -
     nothing = np.empty(0, dtype=np.int64)
     idf = fit_idf(described)
     assert len(described) == len(texts)
-    assert all(len(values) == 0 for values in pair_traits(described, nothing, described, nothing, idf).values())
+    assert all(len(values) == 0 for values in pair_traits(TRAITS, described, nothing, described, nothing, idf).values())
     assert idf.largest == pytest.approx(math.log(1 + len(texts)) + 1)
