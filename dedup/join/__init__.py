@@ -2,5 +2,6 @@
 
 from dedup.join.cutoff import Cutoff
 from dedup.join.joining import Joined, self_join
+from dedup.join.known import Known, moved
 
-__all__ = ["Cutoff", "Joined", "self_join"]
+__all__ = ["Cutoff", "Joined", "Known", "moved", "self_join"]
