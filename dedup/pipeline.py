@@ -138,13 +138,14 @@ def reindex(
     """
     with running(RunKind.REINDEX, settings, wait=wait, progress=progress or Silent()) as job:
         ingested = _ingest(job, dumps) if dumps else NOTHING_READ
+        before = job.store.recorded() if complete or removal.ids else None
         deleted = job.store.delete_questions(numbers_on_record(job.store, removal))
         if complete:
             unseen = job.store.delete_unseen(job.run_id)
             gone = ", ".join(f"{count:,} of {source}" for source, count in unseen.items() if count)
             log.info("no longer in the dumps, and deleted: %s", gone or "none")
             deleted += sum(unseen.values())
-        updated = update(job, News(ingested, deleted), going_on=True)
+        updated = update(job, News(ingested, deleted, before), going_on=True)
         counts, report = updated.counts, _report(job, ingested, updated)
         summary = ReindexSummary(
             run_id=job.run_id,
@@ -177,7 +178,7 @@ def reindex(
 
 def _run(job: Job, dumps: Sequence[str]) -> RunResult:
     ingested = _ingest(job, dumps)
-    updated = update(job, News(ingested, deleted=0), going_on=False)
+    updated = update(job, News(ingested), going_on=False)
     counts, report = updated.counts, _report(job, ingested, updated)
     summary = RunSummary(
         run_id=job.run_id,

@@ -10,7 +10,7 @@ end in the same pairs and clusters.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -45,11 +45,11 @@ from dedup.matching import Matcher
 from dedup.progress import Progress
 from dedup.questions import Float32, Keys
 from dedup.reference import REFERENCE_SIZE, Near, nearest_reference
-from dedup.reranking import Reranker, Rescoring
+from dedup.reranking import RememberingScorer, Reranker, Rescoring, remembering, remove_scores, save_scores
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, distance_histogram
 from dedup.settings import Settings
-from dedup.store import Corpus, EventKind, GenerationRecord, RecordedClusters, RunFindings, RunOutcome, Store
+from dedup.store import Corpus, EventKind, GenerationRecord, Recorded, RecordedClusters, RunFindings, RunOutcome, Store
 from dedup.text import NORMALISER_VERSION, key_bytes
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,8 @@ class News:
     """What became of the questions on record before they are compared."""
 
     ingested: Ingested
-    deleted: int
+    deleted: int = 0
+    before: Recorded | None = None  # what was in service before the deletions, where there were any
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +124,17 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
         Where nothing is on record, or one of its kinds.
     """
     store, settings = job.store, job.settings
-    with job.watch.stage("load", "encoders", total=1) as advance:
-        encoder, classifier = load_installed(settings)
-        models = Models(encoder, classifier, installed_reranker(settings, classifier))
-        advance(1)
-    vectors = VectorStore(settings.indexes / VECTORS, encoder.fingerprint)
     service = store.in_service()
     last = None if service is None or not going_on else service.generation.name
-    encoded = 0
+    with job.watch.stage("load", "encoders", total=1) as advance:
+        encoder, classifier = load_installed(settings)
+        reranker = installed_reranker(settings, classifier)
+        if reranker is not None:
+            reranker = replace(reranker, scorer=remembering(reranker.scorer, settings.indexes, last))
+        models = Models(encoder, classifier, reranker)
+        advance(1)
+    vectors = VectorStore(settings.indexes / VECTORS, encoder.fingerprint)
+    encoded, unpublished = 0, list[str]()
     for _ in range(_ATTEMPTS):
         corpus = store.corpus()
         if not len(corpus):
@@ -152,10 +156,15 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
         encoded += encode_missing(encoder, vectors, texts.keys, store.texts, job.watch)
         state = State(corpus, digest, texts, vectors.gather(texts.keys), vectors, encoded)
         try:
-            return _publish(job, news, models, state, last)
+            updated = _publish(job, news, models, state, last)
         except CorpusChanged as changed:
             log.info("%s: going on from what was found", str(changed).split(";")[0])
             last = changed.found
+            unpublished += [changed.found] if changed.found else []
+            continue
+        _remove(settings, [*unpublished, *store.superseded_generations()[_KEPT_GENERATIONS:]])
+        return updated
+    _remove(settings, unpublished)
     raise CorpusChanged("questions keep coming faster than they are compared; run it again in a quieter hour")
 
 
@@ -174,8 +183,9 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
         )
     pairs = as_question_pairs(texts, corpus.ids, found.pairs, found.probability)
     clusters = keep_ids(before, _clusters_of_questions(corpus, texts, found.matcher, found.clusters))
-    changed = changed_duplicates(before, pairs, settings.threshold)
-    events = cluster_events(before, clusters, pairs, settings.threshold)
+    earlier = news.before or before
+    changed = changed_duplicates(earlier, pairs, settings.threshold)
+    events = cluster_events(earlier, clusters, pairs, settings.threshold)
     several = clusters.size >= 2
     counts = RunCounts(
         **_of_this_run(news, state.encoded),
@@ -212,6 +222,8 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
             fingerprint=encoder.fingerprint,
             metric=encoder.metric,
         )
+        if models.reranker is not None and isinstance(scorer := models.reranker.scorer, RememberingScorer):
+            save_scores(settings.indexes, generation, scorer)
         save_generation(
             settings.indexes,
             generation,
@@ -237,10 +249,12 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
         except CorpusChanged as error:
             raise CorpusChanged(str(error), found=generation) from error
         advance(len(pairs.left))
-    superseded = store.superseded_generations()[_KEPT_GENERATIONS:]
-    remove_generations(settings.indexes, superseded)
-    remove_joins(settings.indexes, superseded)
     return Updated(counts, generation, encoder, classifier, models.rescoring, reused=False)
+
+
+def _remove(settings: Settings, generations: Sequence[str]) -> None:
+    for remove in (remove_generations, remove_joins, remove_scores):
+        remove(settings.indexes, generations)
 
 
 _NO_CHANGES: Mapping[str, Any] = {
