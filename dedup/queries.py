@@ -21,7 +21,7 @@ from dedup.features import (
     needs_texts,
     pair_features,
 )
-from dedup.index import Generation, load_generation, load_reference
+from dedup.index import Generation, Sample, load_generation, load_reference
 from dedup.installed import installed_reranker, load_installed
 from dedup.progress import Silent
 from dedup.questions import Float32, Float64, Int64, Keys, Metric
@@ -68,7 +68,7 @@ class Searcher:
         self._encoder = encoder
         self._classifier = classifier
         self._reranker = reranker
-        self._background = _background(store, generation.keys, generation.reference, classifier)
+        self._background = _background(store, generation.reference, classifier)
 
     @classmethod
     def load(cls, store: Store, settings: Settings) -> Self:
@@ -164,11 +164,10 @@ class Searcher:
         return pair_features(names, left, query, right, place)
 
 
-def _background(store: Store, keys: Keys, reference: Float32, classifier: Classifier) -> Background:
-    """Sample a generation's corpus as the run did that made it."""
-    sample = keys[: len(reference)]
-    texts = _texts(store, sample) if needs_texts(classifier.feature_names) else None
-    return background_of(sample, reference, texts)
+def _background(store: Store, sample: Sample, classifier: Classifier) -> Background:
+    """See questions as the run did that made a generation, against the generation's sample of its corpus."""
+    texts = _texts(store, sample.keys) if needs_texts(classifier.feature_names) else None
+    return background_of(sample.keys, sample.vectors, texts)
 
 
 def _texts(store: Store, keys: Keys) -> list[str]:
@@ -271,16 +270,16 @@ def _features_of_two(
     """Describe two texts as a pair of the corpus in service; what needs one is not known (NaN) where there is none."""
     names, keys = classifier.feature_names, key_array(text_key(text) for text in texts)
     published = store.published_generation()
-    sample, reference = keys[:0], vectors[:0]
+    sample = Sample(keys[:0], vectors[:0])
     if names and published is not None:
-        sample, reference = load_reference(
+        sample = load_reference(
             settings.indexes,
             published.name,
             fingerprint=encoder.fingerprint,
             encoder=encoder.name,
             metric=encoder.metric,
         )
-    background = _background(store, sample, reference, classifier)
+    background = _background(store, sample, classifier)
     described = describe_questions(names, background, keys, vectors, texts, encoder.metric)
     left, right = np.array([0]), np.array([1])
     return {name: float(value[0]) for name, value in pair_features(names, described, left, described, right).items()}
