@@ -124,9 +124,8 @@ def _mergers(
     """Return, by the places of an old and a new cluster, the surest pair that joins the one to others in the other."""
     duplicate = pairs.probability >= threshold
     left, right, probability = pairs.left[duplicate], pairs.right[duplicate], pairs.probability[duplicate]
-    old = _places_of(before.clusters, left), _places_of(before.clusters, right)
-    new = _places_of(clusters, left), _places_of(clusters, right)
-    joins = (old[0] != old[1]) & (new[0] == new[1])
+    old, new = _places_of_both(before.clusters, left, right), _places_of_both(clusters, left, right)
+    joins = np.flatnonzero((old[0] != old[1]) & (new[0] == new[1]))
     return _surest(left, right, probability, joins, old, new)
 
 
@@ -136,37 +135,38 @@ def _partings(
     """Return, by the places of an old and a new cluster, the surest duplicates of the one that are none any more."""
     was = before.pairs.probability >= before.threshold
     left, right, probability = before.pairs.left[was], before.pairs.right[was], before.pairs.probability[was]
-    old = _places_of(before.clusters, left), _places_of(before.clusters, right)
-    new = _places_of(clusters, left), _places_of(clusters, right)
+    old, new = _places_of_both(before.clusters, left, right), _places_of_both(clusters, left, right)
     apart = np.flatnonzero((old[0] == old[1]) & (new[0] != new[1]))
-    now = pairs.probability >= threshold
-    questions = np.unique(np.concatenate([left[apart], right[apart], pairs.left[now], pairs.right[now]]))
-    still = np.isin(
-        pair_places(left[apart], right[apart], questions), pair_places(pairs.left[now], pairs.right[now], questions)
-    )
-    parted = np.zeros(len(left), dtype=bool)
-    parted[apart[~still]] = True
-    return _surest(left, right, probability, parted, old, new)
+    ends = np.unique(np.concatenate([left[apart], right[apart]]))
+    # Of the many pairs that are duplicates now, only those between these questions can be among them.
+    now = np.flatnonzero((pairs.probability >= threshold) & np.isin(pairs.left, ends))
+    now = now[np.isin(pairs.right[now], ends)]
+    still = np.isin(pair_places(left[apart], right[apart], ends), pair_places(pairs.left[now], pairs.right[now], ends))
+    return _surest(left, right, probability, apart[~still], old, new)
 
 
 def _surest(
     left: Int64,
     right: Int64,
     probability: Float64,
-    counted: NDArray[np.bool_],
+    some: Int64,
     old: tuple[Int64, Int64],
     new: tuple[Int64, Int64],
 ) -> dict[tuple[int, int], tuple[int, int]]:
-    """Return the most probable of the pairs that count, by the old and the new cluster of either end."""
+    """Return the most probable of ``some`` of the pairs, by the old and the new cluster of either end."""
     surest: dict[tuple[int, int], tuple[int, int]] = {}
-    some = np.flatnonzero(counted)
     some = some[np.argsort(-probability[some], kind="stable")]
     for was, now in zip(old, new, strict=True):
         keys = zip(was[some].tolist(), now[some].tolist(), strict=True)
-        ends = zip(left[some].tolist(), right[some].tolist(), probability[some].tolist(), strict=True)
-        for key, (one, other, _) in zip(keys, ends, strict=True):
-            surest.setdefault(key, (one, other))
+        ends = zip(left[some].tolist(), right[some].tolist(), strict=True)
+        for key, both in zip(keys, ends, strict=True):
+            surest.setdefault(key, both)
     return surest
+
+
+def _places_of_both(clusters: RecordedClusters, left: Int64, right: Int64) -> tuple[Int64, Int64]:
+    places = _places_of(clusters, np.concatenate([left, right]))
+    return places[: len(left)], places[len(left) :]
 
 
 def _places_of(clusters: RecordedClusters, questions: Int64) -> Int64:

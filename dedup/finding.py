@@ -24,7 +24,7 @@ from dedup.settings import AUTO, Settings
 
 log = logging.getLogger(__name__)
 
-_MARGIN = 0.004
+_MARGIN = 0.01
 """How much farther than needed is looked around each row. As a corpus grows it becomes more or less crowded around its
 questions, and the cut-offs move with it; so few rows have to be looked at again in the next join."""
 
@@ -72,11 +72,12 @@ def find_duplicates(
     joined = self_join(
         matcher.embeddings,
         classifier.metric,
-        cutoff if cutoff.shortfall is None else cutoff.widened(_MARGIN, len(matcher.embeddings)),
+        cutoff,
         near=near,
         recall_floor=settings.recall_floor,
         progress=progress,
         known=known,
+        margin=0.0 if cutoff.shortfall is None else _MARGIN,
     )
     possible = joined.pairs.where(joined.pairs.distance <= cutoff.of(joined.pairs.left, joined.pairs.right))
     with progress.stage("judge", "pairs", total=len(possible)) as advance:

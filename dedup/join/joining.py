@@ -19,7 +19,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +66,9 @@ def self_join(
     recall_floor: float,
     progress: Progress,
     known: Known | None = None,
+    margin: float = 0.0,
 ) -> Joined:
-    """Return every pair of rows within the cut-off: exactly, or in cells with measured recall.
+    """Return every pair of rows within the cut-off, and a few more: exactly, or in cells with measured recall.
 
     Parameters
     ----------
@@ -79,12 +80,15 @@ def self_join(
         The share of the pairs under the cut-off that must be found; where cells cannot, all is compared with all.
     known
         What an earlier join of rows among these found, in the same metric.
+    margin
+        How much farther than the cut-off is looked around each fresh row: while its cut-off grows by no more, it is not
+        fresh again. With none, no pair beyond the cut-off is returned, but for those that are known.
     """
     nothing = Known.nothing(len(embeddings))
-    known = known or nothing
+    task = _Task.of(known or nothing, cutoff, margin)
     if near is None:
-        return _join_all(embeddings, metric, cutoff, known, progress)
-    joined = _join_in_cells(embeddings, metric, cutoff, near, known, recall_floor, progress)
+        return _join_all(embeddings, metric, task, progress)
+    joined = _join_in_cells(embeddings, metric, task, near, recall_floor, progress)
     if joined.recall >= recall_floor:
         return joined
     log.warning(
@@ -92,12 +96,25 @@ def self_join(
         joined.recall,
         recall_floor,
     )
-    return _join_all(embeddings, metric, cutoff, nothing, progress)
+    return _join_all(embeddings, metric, _Task.of(nothing, cutoff, margin), progress)
 
 
-def _join_all(embeddings: Float32, metric: Metric, cutoff: Cutoff, known: Known, progress: Progress) -> Joined:
-    rows = len(embeddings)
-    fresh = known.fresh(cutoff)
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is to be compared, how far it is looked, and what need not be looked for."""
+
+    fresh: NDArray[np.bool_]  # (n,)
+    cutoff: Cutoff
+    known: Known
+
+    @classmethod
+    def of(cls, known: Known, cutoff: Cutoff, margin: float) -> Self:
+        fresh = known.fresh(cutoff)
+        return cls(fresh, known.covering(cutoff, fresh, margin), known)
+
+
+def _join_all(embeddings: Float32, metric: Metric, task: _Task, progress: Progress) -> Joined:
+    rows, fresh, cutoff = len(embeddings), task.fresh, task.cutoff
     fresh_first = np.argsort(~fresh, kind="stable")
     count = int(fresh.sum())
     candidates = _exact_candidates(embeddings, metric, cutoff, compared=count / 2)
@@ -107,26 +124,19 @@ def _join_all(embeddings: Float32, metric: Metric, cutoff: Cutoff, known: Known,
         tiles = _tiles(fresh_first[start:end], fresh_first[end:])
         return measured(embeddings, metric, cutoff, _met(candidates, tiles))
 
-    found = [known.still(cutoff, fresh)]
+    found = [task.known.still(fresh)]
     with progress.stage("join", "rows", total=count) as advance:
         starts = range(0, count, _ROWS)
         for start, some in zip(starts, spread(compare, starts), strict=True):
             found.append(some)
             advance(min(_ROWS, count - start))
-    return Joined(in_order(found, rows), 1.0, 0, 0, count, known.covered(cutoff, fresh))
+    return Joined(in_order(found, rows), 1.0, 0, 0, count, cutoff)
 
 
 def _join_in_cells(
-    embeddings: Float32,
-    metric: Metric,
-    cutoff: Cutoff,
-    near: Near,
-    known: Known,
-    recall_floor: float,
-    progress: Progress,
+    embeddings: Float32, metric: Metric, task: _Task, near: Near, recall_floor: float, progress: Progress
 ) -> Joined:
-    rows = len(embeddings)
-    fresh = known.fresh(cutoff)
+    rows, fresh, cutoff = len(embeddings), task.fresh, task.cutoff
     with progress.stage("tune join", "samples", total=2) as advance:
         candidates = _exact_candidates(embeddings, metric, cutoff, compared=rows)
         tuning, held_out = exact_samples(embeddings, candidates, metric, cutoff)
@@ -137,9 +147,9 @@ def _join_in_cells(
         advance(2)
 
     found = _found_in_cells(embeddings, metric, cutoff, candidates, cells, fresh, progress)
-    pairs = in_order([known.still(cutoff, fresh), *found], rows)
+    pairs = in_order([task.known.still(fresh), *found], rows)
     recall = found_share(pairs, held_out, rows)
-    return Joined(pairs, recall, len(held_out), cells.visits, int(fresh.sum()), known.covered(cutoff, fresh))
+    return Joined(pairs, recall, len(held_out), cells.visits, int(fresh.sum()), cutoff)
 
 
 def _found_in_cells(

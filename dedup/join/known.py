@@ -34,19 +34,21 @@ class Known:
     def fresh(self, cutoff: Cutoff) -> NDArray[np.bool_]:
         """Tell which rows have to be compared with all others for a join under ``cutoff``, (n,)."""
         rows = len(self.shortfall)
-        if cutoff.distance > self.distance:
+        if cutoff.distance != self.distance:
             return np.ones(rows, dtype=bool)
         return np.asarray(cutoff.shortfalls(rows) < self.shortfall)
 
-    def still(self, cutoff: Cutoff, fresh: NDArray[np.bool_]) -> Found:
-        """Return the pairs of rows that are not fresh, as far as they lie within ``cutoff``."""
-        left, right, distance = self.pairs.left, self.pairs.right, self.pairs.distance
-        kept = ~(fresh[left] | fresh[right]) & (distance <= cutoff.of(left, right))
-        return Found(left[kept] * np.int64(len(self.shortfall)) + right[kept], distance[kept])
+    def covering(self, cutoff: Cutoff, fresh: NDArray[np.bool_], margin: float) -> Cutoff:
+        """Return the cut-off under which the fresh rows are joined: theirs, with a margin, and the others' of before."""
+        return Cutoff(
+            cutoff.distance, np.where(fresh, cutoff.shortfalls(len(fresh)) - np.float32(margin), self.shortfall)
+        )
 
-    def covered(self, cutoff: Cutoff, fresh: NDArray[np.bool_]) -> Cutoff:
-        """Return the cut-off within which all pairs are known once the fresh rows were joined under ``cutoff``."""
-        return Cutoff(cutoff.distance, np.where(fresh, cutoff.shortfalls(len(fresh)), self.shortfall))
+    def still(self, fresh: NDArray[np.bool_]) -> Found:
+        """Return the pairs of rows that are not fresh."""
+        left, right, distance = self.pairs.left, self.pairs.right, self.pairs.distance
+        kept = ~(fresh[left] | fresh[right])
+        return Found(left[kept] * np.int64(len(self.shortfall)) + right[kept], distance[kept])
 
 
 def moved(pairs: Pairs, cutoff: Cutoff, row: Int64, rows: int) -> Known:

@@ -117,6 +117,19 @@ def merge(
     )
 
 
+def upsert(connection: Connection, model: type[Base], columns: Columns, *, key: Sequence[str]) -> None:
+    """Insert rows; where one with the same ``key``, the primary key, is there, update it. They are in its order.
+
+    SQLite does so as fast as it inserts; PostgreSQL takes them by COPY and merges them.
+    """
+    if connection.dialect.name != "sqlite":
+        with staged(connection, model, columns, key=key) as rows:
+            merge(connection, model, rows, key=key)
+        return
+    updated = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
+    _load(connection, table(model), columns, f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updated}")
+
+
 def remove(connection: Connection, model: type[Base], rows: Table, *, key: Sequence[str]) -> None:
     """Delete the rows of a table whose ``key`` is among the staged ``rows``."""
     target = table(model)
@@ -141,14 +154,15 @@ def batched(values: Sequence[T], size: int = _LISTED) -> Iterator[Sequence[T]]:
         yield values[start : start + size]
 
 
-def _load(connection: Connection, rows: Table, columns: Columns) -> None:
+def _load(connection: Connection, rows: Table, columns: Columns, on_conflict: str = "") -> None:
+    """Insert columns into a table; ``on_conflict`` is for SQLite alone."""
     names = ", ".join(columns)
     if connection.dialect.name == "sqlite":
         insert = f"INSERT INTO {rows.name} ({names}) VALUES "
         place = f"({', '.join('?' * len(columns))})"
         together = _PLACES // len(columns)
         for chunk in _chunks(connection, rows, columns):
-            _insert(connection, insert, place, together, chunk)
+            _insert(connection, insert, place, on_conflict, together, chunk)
         return
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {rows.name} ({names}) FROM STDIN") as copy:
@@ -157,7 +171,9 @@ def _load(connection: Connection, rows: Table, columns: Columns) -> None:
                 copy.write_row(row)
 
 
-def _insert(connection: Connection, insert: str, place: str, together: int, chunk: Sequence[Sequence[Any]]) -> None:
+def _insert(
+    connection: Connection, insert: str, place: str, on_conflict: str, together: int, chunk: Sequence[Sequence[Any]]
+) -> None:
     """Insert a chunk of columns, ``together`` rows a statement, what is left over one by one."""
     values = np.empty((len(chunk[0]), len(chunk)), dtype=object)
     for at, column in enumerate(chunk):
@@ -165,9 +181,9 @@ def _insert(connection: Connection, insert: str, place: str, together: int, chun
     whole = len(values) // together * together
     if whole:
         statements = values[:whole].reshape(-1, together * len(chunk)).tolist()
-        connection.exec_driver_sql(insert + ", ".join([place] * together), list(map(tuple, statements)))
+        connection.exec_driver_sql(insert + ", ".join([place] * together) + on_conflict, list(map(tuple, statements)))
     if whole < len(values):
-        connection.exec_driver_sql(insert + place, list(map(tuple, values[whole:].tolist())))
+        connection.exec_driver_sql(insert + place + on_conflict, list(map(tuple, values[whole:].tolist())))
 
 
 def _chunks(connection: Connection, rows: Table, columns: Columns) -> Iterator[Sequence[Sequence[Any]]]:

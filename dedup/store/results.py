@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import Connection, select, update
 
 from dedup.errors import CorpusChanged, StoreError
-from dedup.store.bulk import Columns, fill, is_empty, merge, remove, staged
+from dedup.store.bulk import Columns, fill, is_empty, remove, staged, upsert
 from dedup.store.database import Database
 from dedup.store.differences import differing, pair_places
 from dedup.store.history import ChangedDuplicates, ClusterEvents, record_changes
@@ -103,8 +103,7 @@ def _replace_pairs(connection: Connection, run_id: int, before: RecordedPairs, p
     key = ("left_id", "right_id")
     with staged(connection, PairRow, {"left_id": before.left[gone], "right_id": before.right[gone]}, key=key) as rows:
         remove(connection, PairRow, rows, key=key)
-    with staged(connection, PairRow, columns, key=key) as rows:
-        merge(connection, PairRow, rows, key=key)
+    upsert(connection, PairRow, columns, key=key)
 
 
 def _replace_clusters(connection: Connection, run_id: int, before: RecordedClusters, after: RecordedClusters) -> None:
@@ -133,11 +132,9 @@ def _replace_clusters(connection: Connection, run_id: int, before: RecordedClust
         fill(connection, MemberRow, members)
         return
     # Members refer to clusters: new clusters come before their members, old ones go after theirs.
-    with staged(connection, ClusterRow, clusters, key=("id",)) as rows:
-        merge(connection, ClusterRow, rows, key=("id",))
+    upsert(connection, ClusterRow, clusters, key=("id",))
     with staged(connection, MemberRow, {"question_id": before.question[left]}, key=("question_id",)) as rows:
         remove(connection, MemberRow, rows, key=("question_id",))
-    with staged(connection, MemberRow, members, key=("question_id",)) as rows:
-        merge(connection, MemberRow, rows, key=("question_id",))
+    upsert(connection, MemberRow, members, key=("question_id",))
     with staged(connection, ClusterRow, {"id": before.id[gone]}, key=("id",)) as rows:
         remove(connection, ClusterRow, rows, key=("id",))

@@ -8,15 +8,30 @@ from oracles import as_dict, clustered_unit_rows, grid_vectors, pairs_within, re
 
 from dedup.join import Cutoff, Joined, Known, moved, self_join
 from dedup.progress import Silent
-from dedup.questions import Float32, Metric
+from dedup.questions import Float32, Metric, Pairs
 from dedup.reference import nearest_reference
 
 metrics = pytest.mark.parametrize("metric", list(Metric))
 
 
-def joined(vectors: Float32, metric: Metric, cutoff: Cutoff, *, known: Known | None = None, cells: int = 0) -> Joined:
+def joined(
+    vectors: Float32,
+    metric: Metric,
+    cutoff: Cutoff,
+    *,
+    known: Known | None = None,
+    cells: int = 0,
+    margin: float = 0.0,
+) -> Joined:
     near = nearest_reference(vectors, vectors[:cells]) if cells else None
-    return self_join(vectors, metric, cutoff, near=near, recall_floor=0.9, progress=Silent(), known=known)
+    return self_join(
+        vectors, metric, cutoff, near=near, recall_floor=0.9, progress=Silent(), known=known, margin=margin
+    )
+
+
+def within(pairs: Pairs, cutoff: Cutoff) -> dict[tuple[int, int], np.float32]:
+    """Return the pairs that lie within the cut-off."""
+    return as_dict(pairs.where(pairs.distance <= cutoff.of(pairs.left, pairs.right)))
 
 
 def rows_now(then: np.ndarray, now: np.ndarray) -> np.ndarray:
@@ -42,9 +57,9 @@ def test_after_additions_deletions_and_moved_cutoffs_it_equals_a_whole_join(
     earlier = joined(vectors[then], metric, Cutoff(cutoff, np.array(before, dtype=np.float32)[then]))
     known = moved(earlier.pairs, earlier.covered, rows_now(then, now), len(now))
     asked = Cutoff(cutoff, np.array(after, dtype=np.float32)[now])
-    assert as_dict(joined(vectors[now], metric, asked, known=known).pairs) == as_dict(
-        joined(vectors[now], metric, asked).pairs
-    )
+    extended = joined(vectors[now], metric, asked, known=known)
+    assert within(extended.pairs, asked) == as_dict(joined(vectors[now], metric, asked).pairs)
+    assert as_dict(extended.pairs) == within(extended.pairs, extended.covered)
 
 
 @metrics
@@ -72,14 +87,22 @@ def test_what_is_known_is_not_looked_for_again(metric):
     assert as_dict(again.pairs) == as_dict(first.pairs)
 
 
-def test_a_wider_cutoff_makes_every_row_fresh_and_a_narrower_one_none():
+def test_rows_are_fresh_where_their_cutoff_outgrew_the_margin():
     vectors = clustered_unit_rows(7, 100, 16, groups=20, spread=0.3)
-    first = joined(vectors, Metric.EUCLIDEAN, Cutoff(0.4))
-    known = moved(first.pairs, first.covered, np.arange(100), 100)
+    near, rows = Cutoff(0.4, np.zeros(100, dtype=np.float32)), np.arange(100)
+    first = joined(vectors, Metric.EUCLIDEAN, near, margin=0.05)
+    known = moved(first.pairs, first.covered, rows, 100)
+    assert not known.fresh(Cutoff(0.4, np.full(100, -0.04, dtype=np.float32))).any()
+    shrunk = np.where(rows < 7, np.float32(-0.06), np.float32(0.3))
+    assert known.fresh(Cutoff(0.4, shrunk)).nonzero()[0].tolist() == list(range(7))
     assert known.fresh(Cutoff(0.41)).all()
-    assert not known.fresh(Cutoff(0.39)).any()
-    narrower = joined(vectors, Metric.EUCLIDEAN, Cutoff(0.2), known=known)
-    assert as_dict(narrower.pairs) == pairs_within(vectors, Metric.EUCLIDEAN, 0.2)
+    assert known.fresh(Cutoff(0.39)).all()
+
+
+def test_with_a_margin_all_within_the_cutoff_are_found_and_all_within_what_is_covered():
+    vectors = clustered_unit_rows(9, 200, 16, groups=20, spread=0.3)
+    found = joined(vectors, Metric.EUCLIDEAN, Cutoff(0.4), margin=0.05)
+    assert as_dict(found.pairs) == pairs_within(vectors, Metric.EUCLIDEAN, np.float32(0.4) + np.float32(0.1))
 
 
 @metrics
