@@ -39,7 +39,7 @@ class Known:
         return np.asarray(cutoff.shortfalls(rows) < self.shortfall)
 
     def covering(self, cutoff: Cutoff, fresh: NDArray[np.bool_], margin: float) -> Cutoff:
-        """Return the cut-off under which fresh rows are joined: theirs, with a margin, and that of the others before."""
+        """Return the cut-off under which fresh rows are joined: theirs, with a margin; of the others, as before."""
         return Cutoff(
             cutoff.distance, np.where(fresh, cutoff.shortfalls(len(fresh)) - np.float32(margin), self.shortfall)
         )
