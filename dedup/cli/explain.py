@@ -13,7 +13,7 @@ from dedup.settings import Resolved
 
 if TYPE_CHECKING:
     from dedup.classifier import Feature
-    from dedup.queries import Explanation
+    from dedup.explanation import Explanation
     from dedup.store import QuestionRecord
 
 
@@ -29,7 +29,7 @@ def explain(left: str, right: str, source: str | None, resolved: Resolved, as_js
     Each is the id of a recorded question, or a text.
     """
     from dedup.in_service import settings_in_service
-    from dedup.queries import explain as explain_pair
+    from dedup.explanation import explain as explain_pair
     from dedup.store import Store
 
     with Store.open(resolved.settings.db, create=False) as store:

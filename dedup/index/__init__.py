@@ -11,6 +11,7 @@ from dedup.index.generations import (
     remove_generations,
     save_generation,
 )
+from dedup.index.overlay import Overlay
 from dedup.index.protocol import Index
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "FaissIndex",
     "Generation",
     "Index",
+    "Overlay",
     "approximates",
     "build_index",
     "check_generation",
