@@ -28,8 +28,8 @@ def explain(left: str, right: str, source: str | None, resolved: Resolved, as_js
 
     Each is the id of a recorded question, or a text.
     """
-    from dedup.in_service import settings_in_service
     from dedup.explanation import explain as explain_pair
+    from dedup.in_service import settings_in_service
     from dedup.store import Store
 
     with Store.open(resolved.settings.db, create=False) as store:

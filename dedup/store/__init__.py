@@ -2,7 +2,8 @@
 
 `Store` is the way in. It is the sum of its parts, one module each: `ingest` takes questions and labels, `corpus` gives
 them back as arrays, `results` replaces what the last run found, `publication` says what is in service, `runs` keeps the
-book, `browse` and `export` answer; `locking` lets one job at a time change what is recorded. Below them `bulk` writes
+book, `browse`, `paging` and `export` answer; `edits` adds, changes and deletes single questions, `tokens` says who may,
+`audit` who did; `locking` lets one job at a time change what is recorded. Below them `bulk` writes
 many rows at once, `revision` counts the corpus's changes, `database` holds connections and transactions, `models` the
 tables, `schema` their revision.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from dedup.store.audit import Act, Audit
 from dedup.store.browse import (
     Browse,
     ClusterRecord,
@@ -24,27 +26,35 @@ from dedup.store.browse import (
 )
 from dedup.store.corpus import Corpus, CorpusReads
 from dedup.store.database import Database, database_file, display_url, has_password
+from dedup.store.edits import Edited, Edits, KeyReused
 from dedup.store.export import Export, ExportedMember, ExportedPair, ExportedQuestion
 from dedup.store.ingest import Ingest, Recorded
 from dedup.store.locking import database_lock
+from dedup.store.paging import ClusterOrder, Duplicate, Pages, ServiceState
 from dedup.store.publication import GenerationRecord, InService, Publications
 from dedup.store.results import RecordedClusters, RecordedPairs, Results
 from dedup.store.runs import KILLED, EncoderRecord, RunKind, RunOutcome, RunRecord, Runs, RunState
 from dedup.store.schema import HEAD, current, prepare, upgrade
+from dedup.store.tokens import Scope, TokenRecord, Tokens
 
 __all__ = [
     "HEAD",
     "KILLED",
+    "Act",
+    "ClusterOrder",
     "ClusterRecord",
     "ClusterSummary",
     "Corpus",
     "Counts",
+    "Duplicate",
+    "Edited",
     "EncoderRecord",
     "ExportedMember",
     "ExportedPair",
     "ExportedQuestion",
     "GenerationRecord",
     "InService",
+    "KeyReused",
     "Member",
     "PairRecord",
     "QuestionRecord",
@@ -56,7 +66,10 @@ __all__ = [
     "RunOutcome",
     "RunRecord",
     "RunState",
+    "Scope",
+    "ServiceState",
     "Store",
+    "TokenRecord",
     "current",
     "database_file",
     "database_lock",
@@ -66,7 +79,7 @@ __all__ = [
 ]
 
 
-class Store(Ingest, CorpusReads, Results, Publications, Runs, Browse, Export):
+class Store(Ingest, Edits, CorpusReads, Results, Publications, Runs, Browse, Pages, Export, Tokens, Audit):
     """One open database. A context manager; several processes and threads may have one each on the same database."""
 
     def __init__(self, database: Database) -> None:
