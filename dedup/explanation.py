@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from math import isnan
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
-from dedup.classifier import Classifier
+from dedup.classifier import Classifier, Feature
 from dedup.distance import distance
 from dedup.encoders import Encoder
-from dedup.errors import UnknownQuestion
+from dedup.errors import AmbiguousQuestion, UnknownQuestion
 from dedup.features import Background, describe_questions, pair_features
 from dedup.index import load_reference
 from dedup.installed import installed_reranker, load_installed
@@ -101,7 +102,7 @@ class Explainer:
 
         Raises
         ------
-        UnknownQuestion
+        AmbiguousQuestion
             Where an id is in several sources, and none is named.
         DedupError
             Where a text is no question; see `dedup.queries.asked_text`.
@@ -151,13 +152,70 @@ def explain(store: Store, settings: Settings, one: str, other: str, source: str 
     return Explainer.load(store, settings).explain(store, one, other, source, threshold=settings.threshold)
 
 
+def explained(explanation: Explanation) -> dict[str, Any]:
+    """Return an explanation as JSON has it: the answer of `dedup explain --json` and of the service."""
+    classifier = explanation.classifier
+    return {
+        "left": _side(explanation.left),
+        "right": _side(explanation.right),
+        "same_text": explanation.same_text,
+        "distance": {"manhattan": explanation.manhattan, "euclidean": explanation.euclidean},
+        "metric": str(classifier.metric),
+        "probability": explanation.probability,
+        "threshold": explanation.threshold,
+        "duplicate": explanation.duplicate,
+        "reranked": None
+        if explanation.second is None
+        else {"reranker": explanation.second.reranker, "classified": explanation.second.classified},
+        "classifier": {
+            "identity": classifier.identity,
+            "encoder": classifier.encoder,
+            "slope": classifier.slope,
+            "intercept": classifier.intercept,
+            "prior": classifier.prior,
+            "features": [_feature(feature, explanation) for feature in classifier.features],
+            "fit": dict(classifier.fit),
+        },
+        "chain": [
+            {
+                "left": link.left.id,
+                "left_source": link.left.source,
+                "right": link.right.id,
+                "right_source": link.right.source,
+                "distance": link.distance,
+                "probability": link.probability,
+            }
+            for link in explanation.chain
+        ],
+    }
+
+
+def _feature(feature: Feature, explanation: Explanation) -> dict[str, Any]:
+    """Return what a feature of the pair adds to the log-odds; a value that is not known is null and adds nothing."""
+    value = explanation.features[feature.name]
+    return {
+        "name": feature.name,
+        "value": None if isnan(value) else value,
+        "typical": feature.typical,
+        "log_odds": float(feature.log_odds(value)),
+    }
+
+
+def _side(side: QuestionRecord | str) -> dict[str, Any]:
+    if isinstance(side, str):
+        return {"id": None, "text": side, "cluster": None}
+    return {"id": side.id, "source": side.source, "text": side.text, "cluster": side.cluster_id}
+
+
 def _find(store: Store, id_or_text: str, source: str | None) -> QuestionRecord | str:
     try:
         found = store.find_question(id_or_text, source)
     except UnknownQuestion:
         return id_or_text
     if len(sources := [question.source for question in found if question.id == id_or_text]) > 1:
-        raise UnknownQuestion(f"the id {id_or_text!a} is in the sources {', '.join(sources)}; say which with --source")
+        raise AmbiguousQuestion(
+            f"the id {id_or_text!a} is in the sources {', '.join(sources)}; say which with --source"
+        )
     return found[0]
 
 

@@ -135,6 +135,10 @@ class Searcher:
         """Return one that searches ``overlay``, of the same generation, instead; all else is shared."""
         return Searcher(self._store, overlay, self.encoder, self.classifier, self.reranker, self.background)
 
+    def encoding_by(self, encoder: Encoder) -> Searcher:
+        """Return one that encodes by ``encoder``, of the same fingerprint and metric, which is warm already."""
+        return Searcher(self._store, self.overlay, encoder, self.classifier, self.reranker, self.background)
+
     def query(self, text: str, k: int, threshold: float) -> Answer:
         """Return the k nearest distinct texts to ``text``, each as its best-ranked question."""
         return self.query_many([text], k, threshold)[0]

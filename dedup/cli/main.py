@@ -24,7 +24,9 @@ from dedup.cli.options import Invocation
 from dedup.cli.query import query
 from dedup.cli.run import run
 from dedup.cli.schedule import schedule
+from dedup.cli.serve import serve
 from dedup.cli.status import status
+from dedup.cli.token import token
 from dedup.cli.train import train
 from dedup.errors import DedupError, ExitCode
 from dedup.settings import LogFormat
@@ -63,6 +65,8 @@ for command in (
     explain,
     export,
     status,
+    serve,
+    token,
     schedule,
     train,
     calibrate,

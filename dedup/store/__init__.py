@@ -26,7 +26,7 @@ from dedup.store.browse import (
 )
 from dedup.store.corpus import Corpus, CorpusReads
 from dedup.store.database import Database, database_file, display_url, has_password
-from dedup.store.edits import Edited, Edits, KeyReused
+from dedup.store.edits import Edited, Edits
 from dedup.store.export import Export, ExportedMember, ExportedPair, ExportedQuestion
 from dedup.store.ingest import Ingest, Recorded
 from dedup.store.locking import database_lock
@@ -54,7 +54,6 @@ __all__ = [
     "ExportedQuestion",
     "GenerationRecord",
     "InService",
-    "KeyReused",
     "Member",
     "PairRecord",
     "QuestionRecord",

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.orm import aliased
 
-from dedup.errors import StoreError, UnknownQuestion
+from dedup.errors import UnknownQuestion, UnknownRecord
 from dedup.questions import Keys, question_key
 from dedup.store.bulk import rows_among
 from dedup.store.database import Database
@@ -155,7 +155,7 @@ class Browse:
         }
 
     def cluster(self, cluster_id: int) -> ClusterRecord:
-        """Return a cluster with its members; StoreError where none has this id."""
+        """Return a cluster with its members; UnknownRecord where none has this id."""
         statement = (
             _QUESTION.add_columns(MemberRow.probability)
             .where(MemberRow.cluster_id == cluster_id)
@@ -165,7 +165,7 @@ class Browse:
             summary = read_summaries(connection, CLUSTER.where(ClusterRow.id == cluster_id))
             rows = connection.execute(statement).all()
         if not summary:
-            raise StoreError(f"no cluster {cluster_id} is recorded; expected an id of the last run's clusters")
+            raise UnknownRecord(f"no cluster {cluster_id} is recorded; expected an id of the last run's clusters")
         members = [Member(_question(row[:-1]), row[-1]) for row in rows]
         members.sort(key=lambda member: member.question.number != summary[0].canonical.number)
         return ClusterRecord(summary[0], tuple(members))

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from dedup.errors import NoGeneration, StoreError
+from dedup.errors import KeyReused, NoGeneration
 from dedup.questions import Question, question_key
 from dedup.store.audit import record_act
 from dedup.store.bulk import batched, rows_among
@@ -40,10 +40,6 @@ class Edited:
     unchanged: int
     revision: int  # of the corpus, once they were recorded
     repeated: bool = False  # the same request was answered before: this is what was said then
-
-
-class KeyReused(StoreError):
-    """A key that was given to one request has come with another."""
 
 
 class Edits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -103,6 +104,13 @@ class Pages:
             found = read_questions(connection, sorted(numbers))
         duplicates = [Duplicate(found[number], *near[key]) for number, key in numbers.items()]
         return sorted(duplicates, key=lambda each: (-each.probability, each.question.number))
+
+    def with_keys(self, keys: Sequence[bytes]) -> list[QuestionRecord]:
+        """Return the questions that have one of these text keys, by number."""
+        with self._database.reading() as connection:
+            numbers = [row.id for row in rows_among(connection, select(QuestionRow.id), QuestionRow.text_key, keys)]
+            found = read_questions(connection, sorted(numbers))
+        return [found[number] for number in sorted(found)]
 
     def cluster_page(
         self, order: ClusterOrder, limit: int, *, after: tuple[float, int] | None = None, smallest: int = 2

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from sqlalchemy import insert, select, update
 
-from dedup.errors import StoreError
+from dedup.errors import UnknownRecord
 from dedup.store.audit import record_act
 from dedup.store.database import Database, storable
 from dedup.store.service_models import TokenRow
@@ -79,7 +79,7 @@ class Tokens:
     def revoke_token(self, token_id: int, *, actor: str) -> TokenRecord:
         """Make a token worthless from now on; one that is so already stays as it is.
 
-        Raises StoreError where none has this id.
+        Raises UnknownRecord where none has this id.
         """
         with self._database.writing() as connection:
             changed = connection.execute(
@@ -91,7 +91,7 @@ class Tokens:
                 record_act(connection, actor, "revoke token", {"token": token_id})
         found = [token for token in self.tokens() if token.id == token_id]
         if not found:
-            raise StoreError(f"no token {token_id} is recorded; `dedup token list` shows them")
+            raise UnknownRecord(f"no token {token_id} is recorded; `dedup token list` shows them")
         return found[0]
 
     def tokens(self) -> list[TokenRecord]:
