@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+from types import FrameType
 
 import uvicorn
 
@@ -33,6 +35,9 @@ def serve(resolved: Resolved, *, host: str, port: int, limits: Limits) -> None:
                 "no access token exists: everybody on this machine may read and write; "
                 "`dedup token create` makes the first"
             )
+        # uvicorn drains at these signals, and then raises them once more: a service that was asked to stop has done so.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _already_stopped)
         log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
         uvicorn.run(
             create_app(Service(store, resolved, limits)),
@@ -43,3 +48,7 @@ def serve(resolved: Resolved, *, host: str, port: int, limits: Limits) -> None:
             server_header=False,
             timeout_graceful_shutdown=DRAINED,
         )
+
+
+def _already_stopped(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing."""
