@@ -163,10 +163,13 @@ class Searcher:
         near = self._near(vectors, [query.k for query in queries])
         same = near.keys == own[near.query]
         query, row = near.query[~same], near.row[~same]
-        features = self._features(asked, own, vectors, query, row)
+        text_of = {key: normalise(recorded.question.text) for key, recorded in near.recorded.items()}
+        features = self._features(asked, own, vectors, query, row, text_of)
         classified = self.classifier.probability(near.distance[~same], features)
         probability = np.ones(len(same))
-        probability[~same] = self._judged_again(classified, [asked[n] for n in query.tolist()], near.keys[~same])
+        probability[~same] = self._judged_again(
+            classified, [asked[n] for n in query.tolist()], [text_of[key] for key in key_bytes(near.keys[~same])]
+        )
         measured = np.where(same, 0.0, near.distance)
         of_query = [near.query == n for n in range(len(queries))]
         return [
@@ -218,46 +221,48 @@ class Searcher:
             query, found.rows[query, place], keys[alive], found.distance[query, place].astype(np.float64), recorded
         )
 
-    def _judged_again(self, classified: Float64, asked: Sequence[str], keys: Keys) -> Float64:
+    def _judged_again(self, classified: Float64, asked: Sequence[str], stored: Sequence[str]) -> Float64:
         """Return the probabilities, (n_pairs,), with a second judgement of those that are uncertain, if there is one.
 
-        Pair i is of the text ``asked[i]`` and the stored one of ``keys[i]``.
+        Pair i is of the texts ``asked[i]`` and ``stored[i]``.
         """
         if self.reranker is None:
             return classified
         uncertain = np.flatnonzero(self.reranker.uncertain(classified))
-        distinct, place = np.unique(keys[uncertain], return_inverse=True)
-        stored = _texts(self._store, distinct)
-        pairs = [(asked[pair], stored[other]) for pair, other in zip(uncertain.tolist(), place.tolist(), strict=True)]
         judged = classified.copy()
         judged[uncertain] = self.reranker.judge(
-            classified[uncertain], pairs, prior=self.classifier.prior, progress=Silent()
+            classified[uncertain],
+            [(asked[pair], stored[pair]) for pair in uncertain.tolist()],
+            prior=self.classifier.prior,
+            progress=Silent(),
         )
         return judged
 
     def _features(
-        self, asked: Sequence[str], own: Keys, vectors: Float32, query: Int64, row: Int64
+        self, asked: Sequence[str], own: Keys, vectors: Float32, query: Int64, row: Int64, text_of: Mapping[bytes, str]
     ) -> dict[str, Float64]:
-        """Describe each text ``query[i]`` together with the stored row ``row[i]``."""
+        """Describe each text ``query[i]`` together with the stored row ``row[i]``; all are looked up together."""
         rows, place = np.unique(row, return_inverse=True)
         keys = self.overlay.keys(rows)
-        names, metric = self.classifier.feature_names, self.encoder.metric
-        left = describe_questions(names, self.background, own, vectors, asked, metric)
-        right = describe_questions(
+        names = self.classifier.feature_names
+        described = describe_questions(
             names,
             self.background,
-            keys,
-            self.overlay.vectors(rows),
-            _texts(self._store, keys) if needs_texts(names) else None,
-            metric,
+            np.concatenate([own, keys]),
+            np.concatenate([vectors, self.overlay.vectors(rows)]) if len(rows) else vectors,
+            [*asked, *(text_of[key] for key in key_bytes(keys))],
+            self.encoder.metric,
         )
-        return pair_features(names, left, query, right, place)
+        return pair_features(names, described, query, described, len(own) + place)
 
 
 def sampled_background(store: Store, keys: Keys, reference: Float32, classifier: Classifier) -> Background:
     """Sample a generation's corpus as the run did that made it."""
     sample = keys[: len(reference)]
-    texts = _texts(store, sample) if needs_texts(classifier.feature_names) else None
+    texts = None
+    if needs_texts(classifier.feature_names):
+        found = store.known_texts(sample)  # of one that has been changed or deleted since, nothing
+        texts = [found.get(key, "") for key in key_bytes(sample)]
     return background_of(sample, reference, texts)
 
 
@@ -270,12 +275,6 @@ def asked_text(text: str) -> str:
     if not (asked := normalise(text)):
         raise DedupError("the question is empty; give some text")
     return asked
-
-
-def _texts(store: Store, keys: Keys) -> list[str]:
-    """Return the normalised texts of ascending keys; of one that has been changed or deleted since, nothing."""
-    found = store.known_texts(keys)
-    return [found.get(key, "") for key in key_bytes(keys)]
 
 
 def _matches(

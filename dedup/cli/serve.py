@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 
 import click
@@ -41,6 +42,9 @@ def serve(host: str, port: int, rate: float, time_limit: float, resolved: Resolv
             f"the service needs {' and '.join(missing)}, which is not installed; "
             "run `pip install 'question-dedup[service]'`"
         )
+    # A query is small, and many come at once: each has a core of its own. Threads that share one query's arithmetic
+    # wait for each other longer than they save, and NumPy and FAISS read this when they are loaded.
+    os.environ["OMP_NUM_THREADS"] = "1"
     from dedup.service.engine import Limits
     from dedup.service.server import serve
 

@@ -1,8 +1,8 @@
 """Queries that come at the same time, answered together.
 
-One worker takes whatever waits and answers it with one encoding: alone a query waits for nobody, and under load the
-batches grow by themselves. What may wait is bounded: beyond that a query is refused at once, with the time after which
-to try again, so that those who are served are served in time.
+A worker on each core takes whatever waits and answers it with one encoding: alone a query waits for nobody, and under
+load the batches grow by themselves. What may wait is bounded: beyond that a query is refused at once, with the time
+after which to try again, so that those who are served are served in time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dedup.queries import Answer, Query
 
 log = logging.getLogger(__name__)
 
-MOST_TOGETHER = 32
+MOST_TOGETHER = 16
 """Queries answered with one encoding; more would make the first of them wait for the last."""
 
 
@@ -39,7 +39,7 @@ class _Waiting:
 
 
 class QueryQueue:
-    """A bounded queue of queries and the thread that answers them.
+    """A bounded queue of queries and the threads that answer them.
 
     Parameters
     ----------
@@ -47,17 +47,22 @@ class QueryQueue:
         Answers several queries at once, in their order.
     longest
         How many queries may wait.
+    workers
+        How many batches are answered at once.
     """
 
-    def __init__(self, answer: Callable[[Sequence[Query]], list[Answer]], *, longest: int) -> None:
+    def __init__(self, answer: Callable[[Sequence[Query]], list[Answer]], *, longest: int, workers: int = 1) -> None:
         self._answer = answer
         self._longest = longest
         self._waiting: deque[_Waiting] = deque()
         self._depth = 0
         self._changed = threading.Condition()
         self._closed = False
-        self._worker = threading.Thread(target=self._work, name="queries", daemon=True)
-        self._worker.start()
+        self._workers = [
+            threading.Thread(target=self._work, name=f"queries-{number}", daemon=True) for number in range(workers)
+        ]
+        for worker in self._workers:
+            worker.start()
 
     @property
     def depth(self) -> int:
@@ -88,11 +93,12 @@ class QueryQueue:
         return answers
 
     def close(self) -> None:
-        """Take no more queries, answer those that wait, and end the thread."""
+        """Take no more queries, answer those that wait, and end the threads."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
-        self._worker.join()
+            self._changed.notify_all()
+        for worker in self._workers:
+            worker.join()
 
     def _work(self) -> None:
         while some := self._next():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -49,7 +50,7 @@ class Service:
         self._unready = "the generation in service is being loaded; try again in some seconds"
         self._changing = threading.Lock()  # one at a time puts a new snapshot in the place of the last
         self._stopped = threading.Event()
-        self._queue = QueryQueue(self._answer, longest=limits.waiting)
+        self._queue = QueryQueue(self._answer, longest=limits.waiting, workers=len(os.sched_getaffinity(0)))
         self._watcher = threading.Thread(target=self._watch, name="generations", daemon=True)
 
     def start(self) -> None:

@@ -58,9 +58,7 @@ def test_a_signal_lets_what_is_under_way_be_answered(
     assert "no access token exists" in said
 
 
-def test_it_refuses_to_listen_for_others_without_a_token(
-    settings: Settings, run_csv: Callable[..., object]
-) -> None:
+def test_it_refuses_to_listen_for_others_without_a_token(settings: Settings, run_csv: Callable[..., object]) -> None:
     run_csv(KITCHEN)
     with started(settings, "serve", "--host", "0.0.0.0", "--port", str(free_port())) as process:
         _, said = process.communicate(timeout=30)
