@@ -1,8 +1,8 @@
 """How fast a running service answers: `python -m benchmarks.bench_service --db URL --indexes FOLDER`.
 
 Starts `dedup serve` over what is recorded there, asks from another process over loopback, and prints JSON: the time
-from the start until it is ready; one client's latencies; then queries that come at a rate, whether the ones before have been
-answered or not (an open loop, so that waiting counts), up to several times what it can serve.
+from the start until it is ready; one client's latencies; then queries that come at a rate, whether the ones before have
+been answered or not (an open loop, so that waiting counts), up to several times what it can serve.
 """
 
 from __future__ import annotations

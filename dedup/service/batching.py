@@ -77,7 +77,7 @@ class QueryQueue:
         Raises
         ------
         QueueFull
-            Where not all of them may wait.
+            Where not all of them may wait. Where none waits, any number may.
         QueueClosed
             After `close`.
         """
@@ -85,7 +85,7 @@ class QueryQueue:
         with self._changed:
             if self._closed:
                 raise QueueClosed
-            if self._depth + len(queries) > self._longest:
+            if self._depth and self._depth + len(queries) > self._longest:
                 raise QueueFull
             self._waiting.append(_Waiting(queries, time.monotonic() + seconds, answers))
             self._depth += len(queries)
