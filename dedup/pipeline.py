@@ -17,6 +17,8 @@ import numpy as np
 from dedup.classifier import Classifier
 from dedup.clustering import Clusters, cluster_pairs, name_clusters
 from dedup.collapse import Texts, as_question_pairs, collapse
+from dedup.decisions import Constraints, constraints
+from dedup.decisions import apply as apply_decisions
 from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
 from dedup.errors import ClassifierError, DumpError
 from dedup.features import Described, background_of, describe_questions, needs_texts
@@ -110,13 +112,14 @@ def find_duplicates(
     settings: Settings,
     progress: Progress,
     second: SecondJudgement | None = None,
+    decided: Constraints | None = None,
 ) -> Found:
     """Find the candidate pairs among distinct texts, how probable each is, and the clusters they make.
 
     The matcher's rows are in the order of their text keys: the order decides ties. ``near`` are their nearest reference
     vectors, None to compare all with all. With a second judgement, a candidate of which the classifier is not sure has
     its probability from there, and is one no longer where that is under the floor; what is no candidate by the
-    classifier is not judged again.
+    classifier is not judged again. What people decided about the rows counts before everything else.
     """
     embeddings, classifier = matcher.embeddings, matcher.classifier
     metric, floor = classifier.metric, settings.recall_floor
@@ -143,6 +146,9 @@ def find_duplicates(
         matcher, probability, reranked = again.matcher, again.probability, again.count
         candidate = probability >= settings.candidate_floor
         pairs, probability = pairs.where(candidate), probability[candidate]
+    if decided is not None:
+        applied = apply_decisions(decided, matcher, pairs, probability)
+        matcher, pairs, probability = applied.matcher, applied.pairs, applied.probability
     with progress.stage("cluster", "pairs", total=len(pairs)) as advance:
         clusters = cluster_pairs(
             matcher, pairs, probability, threshold=settings.threshold, floor=settings.cluster_floor
@@ -203,7 +209,8 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
         reranker = installed_reranker(settings, classifier)
         advance(1)
     rescoring = None if reranker is None else reranker.rescoring
-    digest = result_digest(corpus, classifier, reranker, settings)
+    decisions = store.decisions()
+    digest = result_digest(corpus, classifier, reranker, decisions, settings)
     if (standing := standing_result(store, settings, encoder, digest)) is not None:
         counts = replace(
             standing.counts, read=ingested.read, rejected=ingested.rejected_rows, labels=ingested.labels, encoded=0
@@ -228,7 +235,13 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
     second = None
     if reranker is not None:
         second = SecondJudgement(reranker, lambda rows: _texts_in_order(store, texts.keys[rows]))
-    found = find_duplicates(matcher, near, settings, watch, second)
+    decided = constraints(decisions, texts.keys)
+    if len(decided.contradicted):
+        log.warning(
+            "%d rejected pairs are held together by confirmed ones; neither count until a reviewer changes one",
+            len(decided.contradicted),
+        )
+    found = find_duplicates(matcher, near, settings, watch, second, decided if len(decisions) else None)
     classifier = found.matcher.classifier
     pairs = as_question_pairs(texts, corpus.ids, found.pairs, found.probability)
     clusters = _clusters_of_questions(corpus, texts, found.matcher, found.clusters)

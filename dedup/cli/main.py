@@ -22,6 +22,7 @@ from dedup.cli.export import export
 from dedup.cli.logs import logs_are_json, show_logs
 from dedup.cli.options import Invocation
 from dedup.cli.query import query
+from dedup.cli.review import review
 from dedup.cli.run import run
 from dedup.cli.schedule import schedule
 from dedup.cli.serve import serve
@@ -65,6 +66,7 @@ for command in (
     explain,
     export,
     status,
+    review,
     serve,
     token,
     schedule,

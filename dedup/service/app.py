@@ -16,7 +16,7 @@ from dedup.service.engine import Service
 from dedup.service.guard import Guard
 from dedup.service.measures import Measures
 from dedup.service.problems import ProblemDetails, handle_problems
-from dedup.service.routes import clusters, health, queries, questions, runs
+from dedup.service.routes import clusters, health, queries, questions, reviews, runs
 
 _THREADS = 12  # each may hold a connection to the database: SQLAlchemy's pool has 15, of which the service uses two
 
@@ -43,7 +43,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.state.measures = measures
     app.state.gate = Gate(service.store, rate=service.limits.rate)
-    for routes in (queries, questions, clusters, runs, health):
+    for routes in (queries, questions, clusters, reviews, runs, health):
         app.include_router(routes.router)
     handle_problems(app)
     app.add_middleware(Guard, gate=app.state.gate, limits=service.limits, measures=measures)

@@ -50,11 +50,13 @@ Count = Annotated[int, Field(ge=-(2**63) + 1, lt=2**63)]
 Threshold = Annotated[float, Field(ge=0.001, le=0.999)]
 
 
-class _In(BaseModel):
+class Incoming(BaseModel):
+    """What comes in; a name that is not known is refused."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class QueryIn(_In):
+class QueryIn(Incoming):
     """A question that may have been asked before."""
 
     text: QueryText
@@ -64,13 +66,13 @@ class QueryIn(_In):
     ] = None
 
 
-class QueryBatchIn(_In):
+class QueryBatchIn(Incoming):
     """Several questions, answered together."""
 
     queries: Annotated[list[QueryIn], Field(min_length=1, max_length=MOST_QUERIES)]
 
 
-class QuestionIn(_In):
+class QuestionIn(Incoming):
     """A question to be recorded under its own id, which is unique within its source."""
 
     id: Name
@@ -86,13 +88,13 @@ class QuestionIn(_In):
         return Question(self.id, self.text, self.source, self.created, self.score, self.views, tuple(self.tags))
 
 
-class QuestionsIn(_In):
+class QuestionsIn(Incoming):
     """Questions to be recorded in one transaction; of several with one id the last counts."""
 
     questions: Annotated[list[QuestionIn], Field(min_length=1, max_length=MOST_QUESTIONS)]
 
 
-class ExplainIn(_In):
+class ExplainIn(Incoming):
     """Two questions, each the id of a recorded one, or a text."""
 
     left: QueryText

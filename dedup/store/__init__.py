@@ -3,9 +3,9 @@
 `Store` is the way in. It is the sum of its parts, one module each: `ingest` takes questions and labels, `corpus` gives
 them back as arrays, `results` replaces what the last run found, `publication` says what is in service, `runs` keeps the
 book, `browse`, `paging` and `export` answer; `edits` adds, changes and deletes single questions, `tokens` says who may,
-`audit` who did; `locking` lets one job at a time change what is recorded. Below them `bulk` writes
-many rows at once, `revision` counts the corpus's changes, `database` holds connections and transactions, `models` the
-tables, `schema` their revision.
+`audit` who did, `reviews` what people decided; `locking` lets one job at a time change what is recorded. Below them
+`bulk` writes many rows at once, `revision` counts the corpus's changes, `database` holds connections and transactions,
+`models` and `service_models` the tables, `schema` their revision.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from dedup.store.locking import database_lock
 from dedup.store.paging import ClusterOrder, Duplicate, Pages, ServiceState
 from dedup.store.publication import GenerationRecord, InService, Publications
 from dedup.store.results import RecordedClusters, RecordedPairs, Results
+from dedup.store.reviews import Reviewed, ReviewRecord, Reviews, Stratum, Verdict
 from dedup.store.runs import KILLED, EncoderRecord, RunKind, RunOutcome, RunRecord, Runs, RunState
 from dedup.store.schema import HEAD, current, prepare, upgrade
 from dedup.store.tokens import Scope, TokenRecord, Tokens
@@ -61,6 +62,8 @@ __all__ = [
     "RecordedClusters",
     "RecordedPairs",
     "Representative",
+    "ReviewRecord",
+    "Reviewed",
     "RunKind",
     "RunOutcome",
     "RunRecord",
@@ -68,7 +71,9 @@ __all__ = [
     "Scope",
     "ServiceState",
     "Store",
+    "Stratum",
     "TokenRecord",
+    "Verdict",
     "current",
     "database_file",
     "database_lock",
@@ -78,7 +83,7 @@ __all__ = [
 ]
 
 
-class Store(Ingest, Edits, CorpusReads, Results, Publications, Runs, Browse, Pages, Export, Tokens, Audit):
+class Store(Ingest, Edits, CorpusReads, Results, Publications, Runs, Browse, Pages, Export, Tokens, Reviews, Audit):
     """One open database. A context manager; several processes and threads may have one each on the same database."""
 
     def __init__(self, database: Database) -> None:
