@@ -135,7 +135,8 @@ def _rows(pair: tuple[Keys, Keys], keys: Keys) -> Int64:
 
 def _joined(pairs: Int64, rows: int) -> Int64:
     graph = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(rows, rows))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+    group: Int64 = connected_components(graph, directed=False)[1].astype(np.int64)
+    return group
 
 
 def decided(verdicts: Sequence[tuple[bytes, bytes, bool]]) -> Decisions:

@@ -41,17 +41,17 @@ def test_a_token_is_printed_once_and_listed_without_itself(dedup: Dedup, run_kit
 def test_verdicts_are_given_by_keys_and_taken_back(
     dedup: Dedup, run_kitchen: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("s\nd\nu\nk\nq\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("s\nu\nd\nk\n"))
     told = dedup("review", "--reviewer", "ana", "--limit", "3")
     assert told.code == 0, told.err
     assert "2 verdicts are recorded" in told.out
     with Store.open(settings.db) as store:
-        skipped, undone, same = store.reviews(9)
-    assert [(each.verdict, each.undone_at is not None) for each in (same, undone, skipped)] == [
-        ("same", False),
-        ("different", True),
+        skipped, different, undone = store.reviews(9)
+    assert [(each.verdict, each.undone_at is not None) for each in (undone, different, skipped)] == [
+        ("same", True),
+        ("different", False),
         ("skip", False),
     ]
-    assert (undone.left, undone.right) == (skipped.left, skipped.right)
+    assert (undone.left, undone.right) == (different.left, different.right) != (skipped.left, skipped.right)
     found = dedup("review", "--estimates", "--json").json
     assert set(found) == {"threshold", "precision", "recall", "disagreements"}
