@@ -21,8 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dedup.continuity import changed_duplicates, cluster_events
 from dedup.questions import Metric, Question
-from dedup.store import GenerationRecord, RecordedClusters, RecordedPairs, RunKind, RunOutcome, Store
+from dedup.store import GenerationRecord, RecordedClusters, RecordedPairs, RunFindings, RunKind, RunOutcome, Store
 
 BATCH = 50_000
 
@@ -70,8 +71,16 @@ def measure(store: Store, rows: int) -> dict[str, float]:
     encoder = store.register_encoder("fingerprint", "name", 384, 1)
     generation = GenerationRecord("generation", encoder, Metric.MANHATTAN, "flat", rows, 1.0)
 
-    def write(found: RecordedPairs) -> None:
-        store.write_results(run, generation, found, clusters, RunOutcome({}), corpus_revision=corpus.revision)
+    def write(pairs: RecordedPairs) -> None:
+        before = store.recorded()
+        found = RunFindings(
+            generation,
+            pairs,
+            clusters,
+            changed_duplicates(before, pairs, 0.5),
+            cluster_events(before, clusters, pairs, 0.5),
+        )
+        store.write_results(run, before, found, RunOutcome({}), corpus_revision=corpus.revision)
 
     none = RecordedPairs(pairs.left[:0], pairs.right[:0], pairs.distance[:0], pairs.probability[:0])
     with timed("write_results, clusters only"):

@@ -146,8 +146,22 @@ class GenerationMismatch(GenerationError):
     """A generation holds other vectors than the ones asked for."""
 
 
+class BelowRecallFloor(GenerationError):
+    """Less of what is near is found than was promised, so it is not put in service."""
+
+    exit_code = ExitCode.BELOW_RECALL_FLOOR
+
+
 class StoreError(DedupError):
     """The database cannot be reached or used."""
+
+
+class CorpusChanged(StoreError):
+    """Questions came or went while a run worked; ``found`` is the generation that it had saved by then, if any."""
+
+    def __init__(self, message: str, found: str | None = None) -> None:
+        super().__init__(message)
+        self.found = found
 
 
 class SchemaMismatch(StoreError):

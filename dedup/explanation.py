@@ -16,7 +16,7 @@ from dedup.distance import distance
 from dedup.encoders import Encoder
 from dedup.errors import AmbiguousQuestion, UnknownQuestion
 from dedup.features import Background, describe_questions, pair_features
-from dedup.index import load_reference
+from dedup.index import Sample, load_reference
 from dedup.installed import installed_reranker, load_installed
 from dedup.progress import Silent
 from dedup.queries import Searcher, asked_text, sampled_background
@@ -78,16 +78,16 @@ class Explainer:
         encoder, classifier = load_installed(settings, quick=True)
         reranker = installed_reranker(settings, classifier)
         published = store.published_generation()
-        sample, reference = key_array(()), np.empty((0, 0), dtype=np.float32)
+        sample = Sample(key_array(()), np.empty((0, 0), dtype=np.float32))
         if classifier.features and published is not None:
-            sample, reference = load_reference(
+            sample = load_reference(
                 settings.indexes,
                 published.name,
                 fingerprint=encoder.fingerprint,
                 encoder=encoder.name,
                 metric=encoder.metric,
             )
-        return cls(encoder, classifier, reranker, sampled_background(store, sample, reference, classifier))
+        return cls(encoder, classifier, reranker, sampled_background(store, sample, classifier))
 
     @classmethod
     def of(cls, searcher: Searcher) -> Self:

@@ -1,12 +1,14 @@
-"""The settings of the result in service, for those who read it."""
+"""The settings of the result in service, for those who read it or go on from it."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from dedup.settings import Resolved, Settings
-from dedup.store import Store
+from dedup.settings import IndexKind, Resolved, Settings
+from dedup.store import InService, Store
 
 log = logging.getLogger(__name__)
 
@@ -21,15 +23,30 @@ def settings_in_service(store: Store, resolved: Resolved) -> Settings:
     if service is None:
         return resolved.settings
     if not service.current:
-        log.warning("questions were recorded since the last complete run; `dedup run` brings the results up to date")
+        log.warning("questions came or went since the last run; `dedup reindex` brings the results up to date")
+    return _as_recorded(service, resolved, {"prior": (service.run.classifier or {}).get("prior")})
+
+
+def settings_to_go_on(store: Store, resolved: Resolved) -> Settings:
+    """Return the settings of a reindex: what the user did not set is as the last run had it."""
+    service = store.in_service()
+    if service is None:
+        return resolved.settings
+    run = service.run.settings
+    taken_over = {name: run.get(name, getattr(resolved.settings, name)) for name in ("prior", "recall_floor")}
+    taken_over["index"] = IndexKind(run["index"])
+    return _as_recorded(service, resolved, taken_over)
+
+
+def _as_recorded(service: InService, resolved: Resolved, others: Mapping[str, Any]) -> Settings:
     run = service.run.settings
     recorded = {
         "encoder": run["encoder"],
         "rerank": run.get("rerank", False),  # older runs knew of none
         "reranker": run.get("reranker", resolved.settings.reranker),
-        "prior": (service.run.classifier or {}).get("prior"),
         "metric": service.generation.metric,
         "threshold": service.run.threshold,
+        **others,
     }
     unset = {name: value for name, value in recorded.items() if resolved.origin[name] == "default"}
     if "threshold" in unset:

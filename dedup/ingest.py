@@ -52,6 +52,10 @@ class Ingested:
         return sum(self.rejected.values())
 
 
+NOTHING_READ = Ingested(0, 0, 0, 0, 0, {}, None)
+"""Where there is no dump."""
+
+
 def ingest(
     store: Store,
     run_id: int,

@@ -18,7 +18,7 @@ from dedup.features import (
     needs_texts,
     pair_features,
 )
-from dedup.index import Generation, Overlay, load_generation
+from dedup.index import Generation, Overlay, Sample, load_generation
 from dedup.installed import installed_reranker, load_installed
 from dedup.progress import Silent
 from dedup.questions import Float32, Float64, Int64, Keys, Metric
@@ -123,7 +123,7 @@ class Searcher:
             encoder,
             classifier,
             reranker,
-            sampled_background(store, generation.keys, generation.reference, classifier),
+            sampled_background(store, generation.reference, classifier),
         )
 
     @property
@@ -256,14 +256,13 @@ class Searcher:
         return pair_features(names, described, query, described, len(own) + place)
 
 
-def sampled_background(store: Store, keys: Keys, reference: Float32, classifier: Classifier) -> Background:
-    """Sample a generation's corpus as the run did that made it."""
-    sample = keys[: len(reference)]
+def sampled_background(store: Store, sample: Sample, classifier: Classifier) -> Background:
+    """See questions as the run did that made a generation, against the generation's sample of its corpus."""
     texts = None
     if needs_texts(classifier.feature_names):
-        found = store.known_texts(sample)  # of one that has been changed or deleted since, nothing
-        texts = [found.get(key, "") for key in key_bytes(sample)]
-    return background_of(sample, reference, texts)
+        found = store.known_texts(sample.keys)  # of one that has been changed or deleted since, nothing
+        texts = [found.get(key, "") for key in key_bytes(sample.keys)]
+    return background_of(sample.keys, sample.vectors, texts)
 
 
 def asked_text(text: str) -> str:

@@ -44,6 +44,17 @@ class RunCounts:
     pair_recall_pairs: int  # true pairs that it was measured on; 0 where all was compared with all
     histogram: list[int]  # candidate pairs of different texts by distance, in equal bins from 0 to where candidates end
     reranked: int = 0  # pairs judged again by a cross-encoder
+    added: int = 0  # questions
+    changed: int = 0
+    deleted: int = 0
+    compared: int = 0  # texts that were compared with all others; the pairs of the rest were known
+    new_duplicates: int = 0  # pairs, against what was in service before
+    lost_duplicates: int = 0
+    merged_clusters: int = 0
+    split_clusters: int = 0
+    appended: int = 0  # rows of the index, since it was built
+    dead: int = 0
+    compacted: bool = False  # the index was built anew, though there was one to go on from
 
 
 def distance_histogram(pairs: Pairs, classifier: Classifier, settings: Settings) -> list[int]:

@@ -181,6 +181,9 @@ class Settings:
         IndexKind.AUTO, "flat (exact), pq (approximate, recall measured) or auto (by size)", _one_of(IndexKind)
     )
     recall_floor: float = _setting(0.99, "the recall under which all is compared with all", _between(0.5, 1.0))
+    compact_share: float = _setting(
+        0.1, "the share of an index that may be added or deleted until it is built anew", _between(0.0, 10.0)
+    )
     batch_size: int = _setting(64, "questions encoded at once, where torch does it on the CPU", _at_least(1))
     max_bytes: int = _setting(
         0, "stop a dump after this many decompressed bytes; 0: far beyond the file's own size", _at_least(0)

@@ -16,12 +16,14 @@ from dedup.cli.clusters import clusters
 from dedup.cli.compare import compare
 from dedup.cli.config import config
 from dedup.cli.db import db
+from dedup.cli.diff import diff
 from dedup.cli.evaluate import evaluate
 from dedup.cli.explain import explain
 from dedup.cli.export import export
 from dedup.cli.logs import logs_are_json, show_logs
 from dedup.cli.options import Invocation
 from dedup.cli.query import query
+from dedup.cli.reindex import delete, reindex
 from dedup.cli.review import review
 from dedup.cli.run import run
 from dedup.cli.schedule import schedule
@@ -61,9 +63,12 @@ def cli(context: click.Context, config: Path | None, quiet: bool, log_format: st
 
 for command in (
     run,
+    reindex,
+    delete,
     query,
     clusters,
     explain,
+    diff,
     export,
     status,
     review,

@@ -57,8 +57,8 @@ def run(
 
     Ctrl-C and SIGTERM stop it after the batch under way; run again, it goes on from there.
     """
-    from dedup.pipeline import PUBLISHING
     from dedup.pipeline import run as run_pipeline
+    from dedup.update import PUBLISHING
 
     settings = at_threshold(resolved.settings)
     with interruptible(shown_progress(), until=PUBLISHING) as progress:

@@ -1,31 +1,40 @@
 """Indexes: the vectors of a corpus, held so that the nearest of them are found fast, in L1 or in L2."""
 
-from dedup.index.build import FLAT_UP_TO, approximates, build_index
+from dedup.index.amend import Amendment, amend_index, plan_amendment
+from dedup.index.build import FLAT_UP_TO, IndexedRows, approximates, build_index
 from dedup.index.faiss_index import FaissIndex
 from dedup.index.generations import (
     Generation,
+    Sample,
     check_generation,
     load_generation,
     load_reference,
     new_generation_name,
     remove_generations,
     save_generation,
+    stored_vectors,
 )
 from dedup.index.overlay import Overlay
 from dedup.index.protocol import Index
 
 __all__ = [
     "FLAT_UP_TO",
+    "Amendment",
     "FaissIndex",
     "Generation",
     "Index",
+    "IndexedRows",
     "Overlay",
+    "Sample",
+    "amend_index",
     "approximates",
     "build_index",
     "check_generation",
     "load_generation",
     "load_reference",
     "new_generation_name",
+    "plan_amendment",
     "remove_generations",
     "save_generation",
+    "stored_vectors",
 ]

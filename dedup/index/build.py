@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 
 from dedup.index.faiss_index import FaissIndex
 from dedup.index.ranking import exact_neighbours, recall
 from dedup.progress import Progress
-from dedup.questions import Float32, Int64, Metric, Neighbours
+from dedup.questions import Float32, Int64, Keys, Metric, Neighbours
 from dedup.settings import IndexKind
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,15 @@ _SEED = 641
 _SAMPLE = 128  # vectors of each of the two samples
 _SAMPLE_K = 10
 _PROPOSED = (8, 16, 32, 64, 128)  # candidates for each neighbour asked for
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedRows:
+    """An index with the text keys of its rows, the dead ones included."""
+
+    index: FaissIndex
+    keys: Keys  # (rows,)
+    base: int  # rows there were when the index was last built
 
 
 def approximates(rows: int, kind: IndexKind) -> bool:
@@ -51,10 +61,9 @@ def _of_codes(vectors: Float32, metric: Metric, recall_floor: float) -> FaissInd
     tuning, held_out = np.sort(chosen[0::2]), np.sort(chosen[1::2])
     truth = exact_neighbours(vectors, tuning, _SAMPLE_K, metric)
     for index.proposed in _PROPOSED:
-        if recall(_others(index, vectors, tuning), truth) >= (1 + recall_floor) / 2:
+        if recall(_others(index, vectors[tuning], tuning), truth) >= (1 + recall_floor) / 2:
             break
-    truth = exact_neighbours(vectors, held_out, _SAMPLE_K, metric)
-    index.recall = recall(_others(index, vectors, held_out), truth)
+    index.recall = _recall_of(index, vectors, held_out, held_out)
     if index.recall >= recall_floor:
         return index
     log.warning(
@@ -63,9 +72,30 @@ def _of_codes(vectors: Float32, metric: Metric, recall_floor: float) -> FaissInd
     return None
 
 
-def _others(index: FaissIndex, vectors: Float32, asked: Int64) -> Neighbours:
+def measured_recall(index: FaissIndex, vectors: Float32, row: Int64) -> float:
+    """Return the recall of an index that was not built just now, on a sample, against exact search.
+
+    Parameters
+    ----------
+    vectors
+        (n, d) all that are searched, in any order.
+    row
+        (n,) where each stands in the index.
+    """
+    if index.kind is IndexKind.FLAT:
+        return 1.0
+    sample = np.sort(np.random.default_rng(_SEED).permutation(len(vectors))[:_SAMPLE])
+    return _recall_of(index, vectors, sample, row[sample])
+
+
+def _recall_of(index: FaissIndex, vectors: Float32, sample: Int64, own: Int64) -> float:
+    truth = exact_neighbours(vectors, sample, _SAMPLE_K, index.metric)
+    return recall(_others(index, vectors[sample], own), truth)
+
+
+def _others(index: FaissIndex, asked: Float32, own: Int64) -> Neighbours:
     """Search with stored vectors and drop each one's self, by its row: it would count as a neighbour found."""
-    found = index.search(vectors[asked], _SAMPLE_K + 1)
-    is_self = found.rows == asked[:, None]
+    found = index.search(asked, _SAMPLE_K + 1)
+    is_self = found.rows == own[:, None]
     is_self[~is_self.any(axis=1), -1] = True  # not among its own neighbours (approximate search): drop the farthest
     return Neighbours(found.rows[~is_self].reshape(len(asked), -1), found.distance[~is_self].reshape(len(asked), -1))

@@ -5,6 +5,9 @@ bits for every few components (`IndexPQFastScan`): a thirtieth of the memory, an
 milliseconds. Such codes measure L2 only; asked for L1, FAISS's product quantisers accept it and answer with something
 else. So codes always propose by L2, several candidates for each neighbour, and where the metric is L1 the answer is
 ordered by true L1 distances all the same. What is lost that way is part of the recall that the index states.
+
+Rows can be added behind the others, coded as the first ones were, and rows can be dead: FAISS still proposes those, and
+they are passed over. Both cost a little; `dedup.index.build` says when an index is built anew.
 """
 
 from __future__ import annotations
@@ -31,8 +34,12 @@ _FEWEST_ASKED = 10  # candidates are proposed as for so many neighbours, at the 
 class FaissIndex:
     """A FAISS index, the vectors that it is about, and its measured recall."""
 
-    def __init__(self, index: faiss.Index, vectors: Rows, metric: Metric, recall: float) -> None:
+    def __init__(
+        self, index: faiss.Index, vectors: Rows, metric: Metric, recall: float, dead: NDArray[np.bool_] | None = None
+    ) -> None:
         self._index = index
+        self.dead = np.zeros(int(index.ntotal), dtype=bool) if dead is None else dead
+        self._alive = len(self.dead) - int(self.dead.sum())
         self._coded = isinstance(index, faiss.IndexPQFastScan)
         expected = FAISS_METRIC[Metric.EUCLIDEAN if self._coded else metric]
         if index.metric_type != expected:
@@ -67,7 +74,28 @@ class FaissIndex:
         return IndexKind.PQ if self._coded else IndexKind.FLAT
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return self._alive
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are, the dead ones included."""
+        return len(self.dead)
+
+    def amended(self, added: Float32, dead: NDArray[np.bool_], vectors: Rows) -> FaissIndex:
+        """Return the index with rows added behind the others, ``added`` (m, d) float32; this one is used up.
+
+        Parameters
+        ----------
+        dead
+            (rows + m,) which rows are passed over from now on.
+        vectors
+            Those of all rows.
+        """
+        for start in range(0, len(added), _ADDED):
+            self._index.add(_padded(added[start : start + _ADDED], int(self._index.d)))
+        index = FaissIndex(self._index, vectors, self.metric, self.recall, dead)
+        index.proposed = self.proposed
+        return index
 
     def search(self, queries: Float32, k: int) -> Neighbours:
         """See `Index.search`. FAISS proposes, `dedup.distance` measures.
@@ -75,10 +103,15 @@ class FaissIndex:
         Also where the index is flat: FAISS's L2 is a squared one, and for many queries computed through BLAS with its
         cancellation.
         """
-        candidates = self.proposed * max(k, _FEWEST_ASKED) if self._coded else k
-        asked = _padded(queries, int(self._index.d))
-        _, proposed = self._index.search(asked, max(1, min(candidates, len(self))))
-        return ranked(queries, self._vectors, proposed, k, self.metric)
+        wanted = min(self.proposed * max(k, _FEWEST_ASKED) if self._coded else k, len(self))
+        padded, asked = _padded(queries, int(self._index.d)), wanted
+        while True:
+            _, proposed = self._index.search(padded, max(1, min(asked, self.rows)))
+            if len(self) < self.rows:
+                proposed[self.dead[proposed]] = -1
+            if asked >= self.rows or ((proposed >= 0).sum(axis=1) >= wanted).all():
+                return ranked(queries, self._vectors, proposed, k, self.metric)
+            asked = 2 * asked + 1  # the dead can lie together, around a query
 
     def vectors(self, rows: NDArray[np.int64]) -> Float32:
         """Return the vectors of ``rows``, (len(rows), dimension) float32."""
@@ -98,16 +131,25 @@ class FaissIndex:
             raise OSError(f"FAISS could not write {file.name} whole, the disk may be full") from error
 
     @classmethod
-    def load(cls, file: Path, vectors: Rows, metric: Metric, *, recall: float, proposed: int) -> FaissIndex:
+    def load(
+        cls, file: Path, vectors: Rows, metric: Metric, *, recall: float, proposed: int, dead: NDArray[np.bool_]
+    ) -> FaissIndex:
         """Read an index that `save` wrote; its SHA-256 has been checked by the caller.
+
+        ``dead`` says which of its rows are passed over, (rows,).
 
         Raises
         ------
         ArtifactDamaged
-            If FAISS cannot read the file.
+            If FAISS cannot read the file, or it has not one row for each of ``dead``.
         """
         try:
-            index = cls(faiss.read_index(str(file)), vectors, metric, recall)
+            read = faiss.read_index(str(file))
+            if int(read.ntotal) != len(dead):
+                raise ArtifactDamaged(
+                    f"{file} has {read.ntotal} rows for {len(dead)} keys; run `dedup run` to rebuild it"
+                )
+            index = cls(read, vectors, metric, recall, dead)
         except (RuntimeError, ValueError) as error:
             raise ArtifactDamaged(
                 f"{file} is not an index of metric {metric}; run `dedup run` to rebuild it"

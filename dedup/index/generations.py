@@ -1,8 +1,10 @@
 """Index generations on disk: ``indexes/generation-…/`` with the index, the keys and places of its rows, a manifest.
 
-The manifest says what the generation was made of (encoder fingerprint, metric, normaliser version), how many vectors it
-holds, how it was found to search (measured recall), and the SHA-256 of every file. Which generation is in service is
-recorded in SQL, not here. indexes/README.md describes the format for other readers.
+A generation stands by itself. One that was made by adding to another has that one's rows first, as many as the manifest
+calls its ``base``, then the added ones; rows of texts that are gone are marked as dead. The manifest says what the
+generation was made of (encoder fingerprint, metric, normaliser version), how many vectors it holds, how it was found to
+search (measured recall), and the SHA-256 of every file. Which generation is in service is recorded in SQL, not here.
+indexes/README.md describes the format for other readers.
 """
 
 from __future__ import annotations
@@ -20,13 +22,23 @@ import numpy as np
 from dedup.artifacts import MANIFEST, read_manifest, writing
 from dedup.encoders import VECTORS, Places, StoredVectors, segment_folder
 from dedup.errors import ArtifactDamaged, GenerationMismatch, NoGeneration
+from dedup.index.build import IndexedRows
 from dedup.index.faiss_index import FaissIndex
-from dedup.index.protocol import Index
 from dedup.questions import Float32, Keys, Metric
 from dedup.text import NORMALISER_VERSION
 
-FORMAT = 3
-_INDEX, _KEYS, _PLACES, _REFERENCE = "index.faiss", "keys.npy", "places.npy", "reference.npy"
+FORMAT = 4
+_INDEX, _KEYS, _PLACES, _DEAD = "index.faiss", "keys.npy", "places.npy", "dead.npy"
+_REFERENCE, _REFERENCE_KEYS = "reference.npy", "reference_keys.npy"
+_FILES = {_INDEX, _KEYS, _PLACES, _DEAD, _REFERENCE, _REFERENCE_KEYS}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The reference vectors of a corpus (`dedup.reference`), and their text keys."""
+
+    keys: Keys  # (m,) ascending
+    vectors: Float32  # (m, dimension)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +46,10 @@ class Generation:
     """An index and the text keys of its rows, ready to be searched."""
 
     name: str
-    index: Index
-    keys: Keys  # (n,) S16, ascending; keys[row] is the text that row of the index stands for
-    reference: Float32  # (m, dimension) the vectors of its first m rows, a sample of the corpus
+    index: FaissIndex
+    keys: Keys  # (rows,) S16; keys[row] is the text that row of the index stands for
+    base: int  # rows there were when the index was last built
+    reference: Sample
     manifest: Mapping[str, Any]
 
 
@@ -48,16 +61,16 @@ def new_generation_name(now: datetime) -> str:
 def save_generation(
     folder: Path,
     name: str,
-    index: FaissIndex,
-    keys: Keys,
+    rows: IndexedRows,
     places: Places,
-    reference: Float32,
+    reference: Sample,
     *,
     fingerprint: str,
     encoder: str,
     pair_recall: float,
 ) -> Generation:
-    """Write a generation beside the others in ``folder``, complete or not at all."""
+    """Write a generation beside the others in ``folder``, complete or not at all. ``places`` are those of all rows."""
+    index = rows.index
     facts = {
         "format": FORMAT,
         "name": name,
@@ -67,7 +80,10 @@ def save_generation(
         "normaliser_version": NORMALISER_VERSION,
         "kind": str(index.kind),
         "vectors": len(index),
-        "dimension": reference.shape[1],
+        "base": rows.base,
+        "appended": index.rows - rows.base,
+        "dead": index.rows - len(index),
+        "dimension": reference.vectors.shape[1],
         "proposed": index.proposed,
         "recall": round(index.recall, 6),
         "pair_recall": round(pair_recall, 6),
@@ -75,10 +91,12 @@ def save_generation(
     }
     with writing(folder / name, facts) as beside:
         index.save(beside / _INDEX)
-        np.save(beside / _KEYS, keys)
+        np.save(beside / _KEYS, rows.keys)
         np.save(beside / _PLACES, places.at)
-        np.save(beside / _REFERENCE, reference)
-    return Generation(name, index, keys, reference, facts)
+        np.save(beside / _DEAD, np.flatnonzero(index.dead))
+        np.save(beside / _REFERENCE, reference.vectors)
+        np.save(beside / _REFERENCE_KEYS, reference.keys)
+    return Generation(name, index, rows.keys, rows.base, reference, facts)
 
 
 def check_generation(folder: Path, name: str, *, fingerprint: str, encoder: str, metric: Metric) -> Mapping[str, Any]:
@@ -109,25 +127,37 @@ def load_generation(folder: Path, name: str, *, fingerprint: str, encoder: str, 
     manifest = check_generation(folder, name, fingerprint=fingerprint, encoder=encoder, metric=metric)
     path = folder / name
     keys, at = (np.asarray(np.load(path / file, mmap_mode="r", allow_pickle=False)) for file in (_KEYS, _PLACES))
-    places = Places(tuple(manifest["segments"]), at)
-    vectors = StoredVectors(segment_folder(folder / VECTORS, fingerprint), fingerprint, places)
-    index = FaissIndex.load(
-        path / _INDEX, vectors, metric, recall=float(manifest["recall"]), proposed=int(manifest["proposed"])
-    )
-    if not len(keys) == len(vectors) == len(index):
+    gone = np.load(path / _DEAD, allow_pickle=False)
+    if len(keys) != len(at) or (len(gone) and gone.max() >= len(keys)):
         raise ArtifactDamaged(
-            f"{path} has {len(keys)} keys and {len(vectors)} places for {len(index)} vectors; run `dedup run` to "
-            "rebuild it"
+            f"{path} has {len(keys)} keys and {len(at)} places, of which number {gone.max(initial=0)} is dead; "
+            "run `dedup run` to rebuild it"
         )
-    return Generation(name, index, keys, np.load(path / _REFERENCE, allow_pickle=False), manifest)
+    vectors = stored_vectors(folder, fingerprint, Places(tuple(manifest["segments"]), at))
+    dead = np.zeros(len(keys), dtype=bool)
+    dead[gone] = True
+    index = FaissIndex.load(
+        path / _INDEX, vectors, metric, recall=float(manifest["recall"]), proposed=int(manifest["proposed"]), dead=dead
+    )
+    return Generation(name, index, keys, int(manifest["base"]), _sample(path), manifest)
 
 
-def load_reference(folder: Path, name: str, *, fingerprint: str, encoder: str, metric: Metric) -> tuple[Keys, Float32]:
-    """Read a generation's sample of its corpus alone, keys and vectors; refused as `check_generation` does."""
+def stored_vectors(folder: Path, fingerprint: str, places: Places) -> StoredVectors:
+    """Return the vectors at some places, read from the segments beside the generations in ``folder``."""
+    return StoredVectors(segment_folder(folder / VECTORS, fingerprint), fingerprint, places)
+
+
+def load_reference(folder: Path, name: str, *, fingerprint: str, encoder: str, metric: Metric) -> Sample:
+    """Read a generation's sample of its corpus alone; refused as `check_generation` does."""
     check_generation(folder, name, fingerprint=fingerprint, encoder=encoder, metric=metric)
-    vectors = np.load(folder / name / _REFERENCE, allow_pickle=False)
-    keys = np.load(folder / name / _KEYS, mmap_mode="r", allow_pickle=False)
-    return np.array(keys[: len(vectors)]), vectors
+    return _sample(folder / name)
+
+
+def _sample(path: Path) -> Sample:
+    return Sample(
+        np.load(path / _REFERENCE_KEYS, allow_pickle=False),
+        np.load(path / _REFERENCE, allow_pickle=False),
+    )
 
 
 def remove_generations(folder: Path, names: Sequence[str]) -> None:
@@ -147,8 +177,7 @@ def _refuse_others(name: str, manifest: Mapping[str, Any], fingerprint: str, enc
                 f"generation {name} has the {what} {found}, asked for was {expected}; "
                 "run `dedup run` to build one that has it, or ask for what is there"
             )
-    files = {_INDEX, _KEYS, _PLACES, _REFERENCE}
-    if not files <= manifest["files"].keys() or not isinstance(manifest.get("recall"), float):
+    if not manifest["files"].keys() >= _FILES or not isinstance(manifest.get("recall"), float):
         raise ArtifactDamaged(f"the manifest of generation {name} lacks a file or its recall; run `dedup run` again")
     if manifest.get("fingerprint") != fingerprint:
         raise GenerationMismatch(

@@ -18,13 +18,13 @@ _FEWEST = 64  # rows that there is room for at first
 class Overlay:
     """An index of the rows of a generation, followed by those of texts that were added since.
 
-    Satisfies `dedup.index.Index`. It never changes: `adding` returns another one, which shares the memory.
+    It never changes: `adding` returns another one, which shares the memory.
     """
 
     def __init__(self, generation: Generation) -> None:
         self.generation = generation
         self._index = generation.index
-        dimension = generation.reference.shape[1]
+        dimension = generation.reference.vectors.shape[1]
         self._room = np.empty((_FEWEST, dimension), dtype=np.float32)
         self.added = np.empty(0, dtype=generation.keys.dtype)  # (m,) text keys, in the order they came
 
@@ -46,6 +46,11 @@ class Overlay:
     def __len__(self) -> int:
         return len(self._index) + len(self.added)
 
+    @property
+    def rows(self) -> int:
+        """How many rows there are, those of the generation that are dead included."""
+        return self._index.rows + len(self.added)
+
     def adding(self, keys: Keys, vectors: Float32) -> Overlay:
         """Return an overlay that has the texts of ``keys`` too, (m,) and (m, dimension).
 
@@ -65,14 +70,18 @@ class Overlay:
     def missing(self, keys: Keys) -> Keys:
         """Return those of ``keys`` that are neither in the generation nor over it, sorted and each once."""
         asked = np.unique(keys)
-        stored = self.generation.keys
-        place = np.minimum(np.searchsorted(stored, asked), len(stored) - 1)
-        absent: Keys = asked[(stored[place] != asked) & ~np.isin(asked, self.added)]
+        base, stored = self.generation.base, self.generation.keys
+        place = np.minimum(np.searchsorted(stored[:base], asked), base - 1)
+        there = (stored[place] == asked) & ~self._index.dead[place]  # the rows up to the base ascend by key
+        alive = base + np.flatnonzero(~self._index.dead[base:])
+        for others in (stored[alive], self.added):
+            there |= np.isin(asked, others)
+        absent: Keys = asked[~there]
         return absent
 
     def keys(self, rows: Int64) -> Keys:
         """Return the text keys of ``rows``, in their shape."""
-        below = len(self._index)
+        below = self._index.rows
         found = self.generation.keys[np.minimum(rows, below - 1)]
         over = rows >= below
         found[over] = self.added[rows[over] - below]
@@ -80,7 +89,7 @@ class Overlay:
 
     def vectors(self, rows: Int64) -> Float32:
         """Return the vectors of ``rows``, (len(rows), dimension) float32."""
-        below = len(self._index)
+        below = self._index.rows
         over = rows >= below
         if not over.any():
             return self._index.vectors(rows)
@@ -95,7 +104,7 @@ class Overlay:
         found = self._index.search(queries, k)
         if not len(self.added):
             return found
-        over = np.arange(len(self._index), len(self), dtype=np.int64)
+        over = np.arange(self._index.rows, self.rows, dtype=np.int64)
         for at, query in enumerate(queries):
             rows = np.concatenate([found.rows[at], over])
             far = np.concatenate([found.distance[at], distance(query[None, :], self.added_vectors, self.metric)])

@@ -24,8 +24,17 @@ class Cutoff:
         """Return the cut-off of each pair of rows; the two are broadcast against each other."""
         if self.shortfall is None:
             return self.distance
-        allowed: Float32 = np.float32(self.distance) - self.shortfall[left] - self.shortfall[right]
+        # The sum first: so it is the same whichever row is left.
+        allowed: Float32 = np.float32(self.distance) - (self.shortfall[left] + self.shortfall[right])
         return allowed
+
+    def shortfalls(self, rows: int) -> Float32:
+        """Return what each row falls short of ``distance``, (rows,)."""
+        return np.zeros(rows, dtype=np.float32) if self.shortfall is None else self.shortfall
+
+    def widened(self, by: float, rows: int) -> Cutoff:
+        """Return the cut-off with so much more on either side of a pair."""
+        return Cutoff(self.distance, self.shortfalls(rows) - np.float32(by))
 
     def halves(self, rows: int) -> Float32:
         """Return what each row brings to the cut-off of its pairs, (rows,): the sum of two is that of the pair."""

@@ -7,6 +7,8 @@ Visiting every cell within ``2 * cutoff`` of the home cell's distance would be e
 far too many cells on diffuse data; instead the number of cells visited is raised until the recall measured against
 exact search on one sample passes the floor, and what is reported is measured on another.
 
+Where an earlier join is known, only rows that are fresh since are compared, in the same way, and its pairs taken over.
+
 L1 has no matrix product. Its candidates are the pairs within an L2 cut-off, as many times smaller as L1 is larger than
 L2 at the least among the true pairs of the first sample; what that loses is in the recall measured on the other.
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
@@ -26,6 +29,7 @@ from dedup.join.candidates import Candidates, EuclideanCandidates, ManhattanCand
 from dedup.join.cells import Cells
 from dedup.join.cutoff import Cutoff
 from dedup.join.gathered import Found, Met, in_order, measured
+from dedup.join.known import Known
 from dedup.join.recall import exact_samples, fewest_visits, found_share, smallest_ratio
 from dedup.products import arithmetic_for
 from dedup.progress import Progress
@@ -49,6 +53,8 @@ class Joined:
     recall: float  # of the pairs under the cut-off, against exact search; 1.0 where the join is exact
     recall_pairs: int  # true pairs that it was measured on; 0 where the join is exact, or a sample held none
     visits: int  # cells each vector was compared in, its own included; 0 where all was compared with all
+    compared: int  # rows that were fresh; the others' pairs were known
+    covered: Cutoff  # within which all pairs are known now
 
 
 def self_join(
@@ -59,6 +65,7 @@ def self_join(
     near: Near | None,
     recall_floor: float,
     progress: Progress,
+    known: Known | None = None,
 ) -> Joined:
     """Return every pair of rows within the cut-off: exactly, or in cells with measured recall.
 
@@ -70,10 +77,14 @@ def self_join(
         The reference vectors nearest to each, around which the corpus is cut into cells; None to compare all with all.
     recall_floor
         The share of the pairs under the cut-off that must be found; where cells cannot, all is compared with all.
+    known
+        What an earlier join of rows among these found, in the same metric.
     """
+    nothing = Known.nothing(len(embeddings))
+    known = known or nothing
     if near is None:
-        return _join_all(embeddings, metric, cutoff, progress)
-    joined = _join_in_cells(embeddings, metric, cutoff, near, recall_floor, progress)
+        return _join_all(embeddings, metric, cutoff, known, progress)
+    joined = _join_in_cells(embeddings, metric, cutoff, near, known, recall_floor, progress)
     if joined.recall >= recall_floor:
         return joined
     log.warning(
@@ -81,31 +92,41 @@ def self_join(
         joined.recall,
         recall_floor,
     )
-    return _join_all(embeddings, metric, cutoff, progress)
+    return _join_all(embeddings, metric, cutoff, nothing, progress)
 
 
-def _join_all(embeddings: Float32, metric: Metric, cutoff: Cutoff, progress: Progress) -> Joined:
+def _join_all(embeddings: Float32, metric: Metric, cutoff: Cutoff, known: Known, progress: Progress) -> Joined:
     rows = len(embeddings)
-    everything = np.arange(rows, dtype=np.int64)
-    candidates = _exact_candidates(embeddings, metric, cutoff, compared=rows / 2)
+    fresh = known.fresh(cutoff)
+    fresh_first = np.argsort(~fresh, kind="stable")
+    count = int(fresh.sum())
+    candidates = _exact_candidates(embeddings, metric, cutoff, compared=count / 2)
 
     def compare(start: int) -> Found:
-        tiles = _tiles(everything[start : start + _ROWS], everything[start + _ROWS :])
+        end = min(start + _ROWS, count)
+        tiles = _tiles(fresh_first[start:end], fresh_first[end:])
         return measured(embeddings, metric, cutoff, _met(candidates, tiles))
 
-    found = []
-    with progress.stage("join", "rows", total=rows) as advance:
-        starts = range(0, rows, _ROWS)
+    found = [known.still(cutoff, fresh)]
+    with progress.stage("join", "rows", total=count) as advance:
+        starts = range(0, count, _ROWS)
         for start, some in zip(starts, spread(compare, starts), strict=True):
             found.append(some)
-            advance(min(_ROWS, rows - start))
-    return Joined(in_order(found, rows), recall=1.0, recall_pairs=0, visits=0)
+            advance(min(_ROWS, count - start))
+    return Joined(in_order(found, rows), 1.0, 0, 0, count, known.covered(cutoff, fresh))
 
 
 def _join_in_cells(
-    embeddings: Float32, metric: Metric, cutoff: Cutoff, near: Near, recall_floor: float, progress: Progress
+    embeddings: Float32,
+    metric: Metric,
+    cutoff: Cutoff,
+    near: Near,
+    known: Known,
+    recall_floor: float,
+    progress: Progress,
 ) -> Joined:
     rows = len(embeddings)
+    fresh = known.fresh(cutoff)
     with progress.stage("tune join", "samples", total=2) as advance:
         candidates = _exact_candidates(embeddings, metric, cutoff, compared=rows)
         tuning, held_out = exact_samples(embeddings, candidates, metric, cutoff)
@@ -115,17 +136,30 @@ def _join_in_cells(
             candidates = EuclideanCandidates(embeddings, halves, arithmetic_for(float(embeddings.size) * rows))
         advance(2)
 
-    pairs = in_order(_found_in_cells(embeddings, metric, cutoff, candidates, cells, progress), rows)
-    return Joined(pairs, found_share(pairs, held_out, rows), len(held_out), cells.visits)
+    found = _found_in_cells(embeddings, metric, cutoff, candidates, cells, fresh, progress)
+    pairs = in_order([known.still(cutoff, fresh), *found], rows)
+    recall = found_share(pairs, held_out, rows)
+    return Joined(pairs, recall, len(held_out), cells.visits, int(fresh.sum()), known.covered(cutoff, fresh))
 
 
 def _found_in_cells(
-    embeddings: Float32, metric: Metric, cutoff: Cutoff, candidates: Candidates, cells: Cells, progress: Progress
+    embeddings: Float32,
+    metric: Metric,
+    cutoff: Cutoff,
+    candidates: Candidates,
+    cells: Cells,
+    fresh: NDArray[np.bool_],
+    progress: Progress,
 ) -> list[Found]:
     def compare(members: tuple[NDArray[np.int32], NDArray[np.int32]]) -> Found:
         residents, visitors = (some.astype(np.int64) for some in members)
-        met = _met(candidates, _tiles(residents, visitors))
-        return measured(embeddings, metric, cutoff, map(cells.once, met))
+        is_fresh = fresh[residents]
+        new, old = residents[is_fresh], residents[~is_fresh]
+        tiles = chain(
+            _tiles(new, np.concatenate([old, visitors])),
+            _tiles_apart(old, visitors[fresh[visitors]]),
+        )
+        return measured(embeddings, metric, cutoff, map(cells.once, _met(candidates, tiles)))
 
     found = []
     with progress.stage("join", "cells", total=cells.count) as advance:
@@ -142,14 +176,23 @@ def _exact_candidates(embeddings: Float32, metric: Metric, cutoff: Cutoff, *, co
     return EuclideanCandidates(embeddings, cutoff.halves(len(embeddings)), arithmetic_for(embeddings.size * compared))
 
 
-def _tiles(residents: Int64, visitors: Int64) -> Iterator[Tile]:
-    """Cut residents x (residents + visitors) into tiles."""
-    for start in range(0, len(residents), _ROWS):
-        rows = residents[start : start + _ROWS]
-        others = np.concatenate([residents[start:], visitors])
-        wide = _PRODUCTS // len(rows)
+def _tiles(rows: Int64, others: Int64) -> Iterator[Tile]:
+    """Cut rows x (rows + others) into tiles."""
+    for start in range(0, len(rows), _ROWS):
+        some = rows[start : start + _ROWS]
+        beside = np.concatenate([rows[start:], others])
+        wide = _PRODUCTS // len(some)
+        for at in range(0, len(beside), wide):
+            yield some, beside[at : at + wide], at
+
+
+def _tiles_apart(rows: Int64, others: Int64) -> Iterator[Tile]:
+    """Cut rows x others into tiles, where no row is among the others."""
+    for start in range(0, len(rows), _ROWS):
+        some = rows[start : start + _ROWS]
+        wide = _PRODUCTS // len(some)
         for at in range(0, len(others), wide):
-            yield rows, others[at : at + wide], at
+            yield some, others[at : at + wide], len(some) + at
 
 
 def _met(candidates: Candidates, tiles: Iterator[Tile]) -> Iterator[Met]:

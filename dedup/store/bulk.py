@@ -117,11 +117,14 @@ def merge(
     )
 
 
-def prune(connection: Connection, model: type[Base], rows: Table, *, key: Sequence[str]) -> None:
-    """Delete the rows of a table whose ``key`` is not among the staged ``rows``."""
+def remove(connection: Connection, model: type[Base], rows: Table, *, key: Sequence[str]) -> None:
+    """Delete the rows of a table whose ``key`` is among the staged ``rows``."""
     target = table(model)
-    still = exists().where(and_(*(rows.c[name] == target.c[name] for name in key)))
-    connection.execute(delete(target).where(~still))
+    gone = exists().where(and_(*(rows.c[name] == target.c[name] for name in key)))
+    if len(key) == 1:  # so SQLite looks up the few that go, instead of asking of every row
+        connection.execute(delete(target).where(target.c[key[0]].in_(select(rows.c[key[0]]))))
+        return
+    connection.execute(delete(target).where(gone))
 
 
 def rows_among(

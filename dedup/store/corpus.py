@@ -66,6 +66,11 @@ class CorpusReads:
         order = np.lexsort((ids, keys))
         return Corpus(ids[order], keys[order], rank[order], revision)
 
+    def numbers_on_record(self, numbers: Sequence[int]) -> list[int]:
+        """Return those of ``numbers``, ascending, under which a question is recorded."""
+        with self._database.reading() as connection:
+            return [row.id for row in rows_among(connection, select(QuestionRow.id), QuestionRow.id, numbers)]
+
     def texts(self, keys: Keys) -> Iterator[tuple[list[bytes], list[str]]]:
         """Yield the distinct ``keys`` and their normalised texts, in chunks, both sorted by key.
 

@@ -1,4 +1,4 @@
-"""Questions added, changed and deleted one at a time, between two runs.
+"""Questions added and changed one at a time, between two runs.
 
 What a run found about a question goes at once with its text: its pairs, and its place in its cluster. The cluster's
 other questions stay together, with figures that still hold.
@@ -12,17 +12,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, select
 
 from dedup.errors import KeyReused, NoGeneration
 from dedup.questions import Question, question_key
 from dedup.store.audit import record_act
-from dedup.store.bulk import batched, rows_among
 from dedup.store.changes import Given, record_latest
 from dedup.store.database import Database
+from dedup.store.deletions import leave_clusters
 from dedup.store.limits import refuse_unstorable, refuse_unstorable_text
-from dedup.store.models import ClusterRow, MemberRow, PairRow, QuestionRow, ServiceRow
-from dedup.store.ranking import RankedColumns, canonical_rank
+from dedup.store.models import ServiceRow
 from dedup.store.revision import corpus_revision, raise_corpus_revision
 from dedup.store.service_models import IdempotencyRow
 from dedup.text import normalise, text_key
@@ -82,7 +81,7 @@ class Edits:
             if run_id is None:
                 raise NoGeneration("nothing has been indexed yet; run `dedup run DUMP` first")
             latest = record_latest(connection, run_id, given)
-            _leave_clusters(connection, sorted(latest.moved))
+            leave_clusters(connection, sorted(latest.moved))
             if latest.added or latest.changed:
                 raise_corpus_revision(connection)
                 about = {"questions": [f"{each.source}/{each.id}" for each in batch]}
@@ -92,87 +91,10 @@ class Edits:
                 _remember(connection, actor, key, request, edited)
         return edited
 
-    def delete_questions(self, numbers: Sequence[int], *, actor: str = "dedup") -> int:
-        """Delete those of the questions that are recorded, with their pairs and their places in clusters.
-
-        Returns how many they were. A cluster that loses its canonical question has the best-ranked of the others.
-        """
-        with self._database.writing() as connection:
-            statement = select(QuestionRow.id, QuestionRow.source, QuestionRow.external_id)
-            known = list(rows_among(connection, statement, QuestionRow.id, sorted(set(numbers))))
-            if not known:
-                return 0
-            found = [row.id for row in known]
-            _leave_clusters(connection, found)
-            for some in batched(found):
-                connection.execute(delete(QuestionRow).where(QuestionRow.id.in_(some)))
-            raise_corpus_revision(connection)
-            names = [f"{row.source}/{row.external_id}" for row in known]
-            record_act(connection, actor, "delete questions", {"questions": names})
-        return len(found)
-
     def recorded_revision(self) -> int:
         """Return the corpus revision: it goes up with every change of the questions."""
         with self._database.reading() as connection:
             return corpus_revision(connection)
-
-
-def _leave_clusters(connection: Connection, numbers: Sequence[int]) -> None:
-    """Forget the pairs of some questions, ascending, and take them out of their clusters."""
-    touched: set[int] = set()
-    for some in batched(numbers):
-        touched.update(
-            connection.scalars(select(MemberRow.cluster_id).where(MemberRow.question_id.in_(some)).distinct())
-        )
-        connection.execute(delete(PairRow).where(or_(PairRow.left_id.in_(some), PairRow.right_id.in_(some))))
-        connection.execute(delete(MemberRow).where(MemberRow.question_id.in_(some)))
-    for cluster_id in sorted(touched):
-        _mend(connection, cluster_id)
-
-
-def _mend(connection: Connection, cluster_id: int) -> None:
-    """Make a cluster's figures those of the questions that are left in it."""
-    statement = select(
-        QuestionRow.id,
-        QuestionRow.source,
-        QuestionRow.external_id,
-        QuestionRow.created_at,
-        QuestionRow.score,
-        QuestionRow.views,
-    ).join(MemberRow, MemberRow.question_id == QuestionRow.id)
-    columns = RankedColumns()
-    for row in connection.execute(statement.where(MemberRow.cluster_id == cluster_id)):
-        columns.append(*row)
-    if not columns.ids:
-        connection.execute(delete(ClusterRow).where(ClusterRow.id == cluster_id))
-        return
-    cluster = connection.execute(
-        select(ClusterRow.canonical_id, ClusterRow.weakest_probability).where(ClusterRow.id == cluster_id)
-    ).one()
-    stays = cluster.canonical_id in columns.ids
-    canonical = cluster.canonical_id if stays else columns.ids[int(canonical_rank(columns).argmin())]
-    values: dict[str, float] = {"canonical_id": canonical, "size": len(columns.ids)}
-    if len(columns.ids) == 1:
-        values["weakest_probability"] = 1.0
-    connection.execute(update(ClusterRow).where(ClusterRow.id == cluster_id).values(**values))
-    if not stays:
-        _measure_against(connection, cluster_id, canonical, cluster.weakest_probability)
-
-
-def _measure_against(connection: Connection, cluster_id: int, canonical: int, weakest: float) -> None:
-    """State how probably each member asks what the new canonical question asks.
-
-    Of two questions without a recorded pair, as of exact copies of a text that the pair names by another, only that
-    they are at least as probable as the cluster's weakest link is known.
-    """
-    pairs = select(PairRow.left_id, PairRow.right_id, PairRow.probability).where(
-        or_(PairRow.left_id == canonical, PairRow.right_id == canonical)
-    )
-    known = {left + right - canonical: probability for left, right, probability in connection.execute(pairs)}
-    members = connection.scalars(select(MemberRow.question_id).where(MemberRow.cluster_id == cluster_id)).all()
-    for number in members:
-        probability = 1.0 if number == canonical else known.get(number, weakest)
-        connection.execute(update(MemberRow).where(MemberRow.question_id == number).values(probability=probability))
 
 
 def _answered(connection: Connection, actor: str, key: str, request: str) -> Edited | None:

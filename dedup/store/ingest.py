@@ -24,7 +24,7 @@ _DESCRIBED = ("text", "text_key", "created_at", "score", "views", "tags")
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedBatch:
     """What became of a batch: every question is counted once, or is one of the conflicts."""
 
     added: int
@@ -38,7 +38,7 @@ class Ingest:
 
     _database: Database
 
-    def record_questions(self, run_id: int, batch: Sequence[Question]) -> Recorded:
+    def record_questions(self, run_id: int, batch: Sequence[Question]) -> RecordedBatch:
         """Record a batch in one transaction; a rerun of the same batch changes nothing.
 
         A question of an earlier run takes the text, time, score, views and tags it has now. One that this run has
@@ -72,7 +72,7 @@ class Ingest:
                 raise_corpus_revision(connection)
         added = len(new) + changes.added
         unchanged = len(batch) - added - changes.changed - len(changes.conflicts)
-        return Recorded(added, changes.changed, unchanged, changes.conflicts)
+        return RecordedBatch(added, changes.changed, unchanged, changes.conflicts)
 
     def record_labels(self, run_id: int, origin: str, batch: Sequence[Label]) -> int:
         """Record a file's labels in one transaction and return how many are new.

@@ -149,13 +149,17 @@ class ServiceRow(Base):
 
 
 class CorpusRow(Base):
-    """How often the questions have changed, in one row, which the migration puts there."""
+    """What is counted on, in one row, which the migration puts there.
+
+    ``revision`` is how often the questions have changed, ``next_cluster`` the smallest id that no cluster ever had.
+    """
 
     __tablename__ = "corpus"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     revision: Mapped[int] = mapped_column(BigInteger)
+    next_cluster: Mapped[int] = mapped_column(server_default="1")
 
 
 class QuestionRow(Base):
@@ -216,6 +220,36 @@ class MemberRow(Base):
     )
     cluster_id: Mapped[int] = mapped_column(ForeignKey("clusters.id"), index=True)
     probability: Mapped[float]
+
+
+class PairEventRow(Base):
+    """Two questions that became duplicates in a run, or ceased to be; the first run's own are not listed.
+
+    Without foreign keys, as the pairs themselves: a question that is deleted leaves its history.
+    """
+
+    __tablename__ = "pair_events"
+    __table_args__ = (CheckConstraint("left_id < right_id", name="order"), {"sqlite_with_rowid": False})
+
+    run_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    left_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    right_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    duplicate: Mapped[bool]  # from now on
+
+
+class ClusterEventRow(Base):
+    """A cluster of several questions that did not stay whole, or not by itself: see `dedup.continuity`."""
+
+    __tablename__ = "cluster_events"
+    __table_args__ = (CheckConstraint("kind IN ('merged', 'split', 'gone')", name="kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), index=True)
+    kind: Mapped[str]
+    cluster_id: Mapped[int] = mapped_column(index=True)  # as it was called before
+    into_id: Mapped[int | None] = mapped_column(index=True)  # the cluster that it, or a part of it, is in now
+    left_id: Mapped[int | None] = mapped_column(BigInteger)  # the pair that caused it, where there is one
+    right_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class LabelRow(Base):

@@ -15,6 +15,8 @@ from dedup.encoders import VECTORS as FOLDER
 from dedup.encoders import VectorStore
 from dedup.errors import ArtifactDamaged, DedupError, GenerationMismatch, NoGeneration
 from dedup.index import (
+    IndexedRows,
+    Sample,
     build_index,
     generations,
     load_generation,
@@ -43,10 +45,9 @@ def save(folder, metric=Metric.EUCLIDEAN, kind=IndexKind.FLAT, keys=KEYS):
     return save_generation(
         folder,
         NAME,
-        index,
-        keys,
+        IndexedRows(index, keys, len(keys)),
         store.places(KEYS),
-        REFERENCE,
+        Sample(keys[: len(REFERENCE)], REFERENCE),
         fingerprint=FINGERPRINT,
         encoder="trigrams",
         pair_recall=0.995,
@@ -70,7 +71,8 @@ def test_a_generation_is_read_back_as_it_was_written(tmp_path, metric, kind):
     read = load(tmp_path, metric=metric)
     assert read.name == NAME
     assert key_bytes(read.keys) == key_bytes(KEYS)
-    np.testing.assert_array_equal(read.reference, REFERENCE)
+    np.testing.assert_array_equal(read.reference.vectors, REFERENCE)
+    assert key_bytes(read.reference.keys) == key_bytes(KEYS[:80])
     assert (read.index.kind, read.index.metric, read.index.recall) == (kind, metric, round(written.index.recall, 6))
     before, after = written.index.search(VECTORS, 5), read.index.search(VECTORS, 5)
     np.testing.assert_array_equal(after.rows, before.rows)
@@ -179,7 +181,7 @@ def test_files_beside_those_of_the_manifest_do_not_count(folder):
 
 def test_keys_of_another_number_than_the_vectors_are_refused(tmp_path):
     save(tmp_path, keys=KEYS[1:])
-    with pytest.raises(ArtifactDamaged, match="has 299 keys and 300 places for 300 vectors"):
+    with pytest.raises(ArtifactDamaged, match="has 299 keys and 300 places"):
         load(tmp_path)
 
 

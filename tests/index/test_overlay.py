@@ -5,7 +5,7 @@ import pytest
 from oracles import clustered_unit_rows
 
 from dedup.distance import cross_distances
-from dedup.index import Generation, Overlay, build_index
+from dedup.index import Generation, Overlay, Sample, build_index
 from dedup.progress import Silent
 from dedup.questions import Metric
 from dedup.settings import IndexKind
@@ -17,7 +17,7 @@ KEYS = np.sort(key_array(text_key(str(n)) for n in range(400)))
 
 def overlay(metric, rows=250):
     index = build_index(VECTORS[:rows], metric, IndexKind.FLAT, recall_floor=0.9, progress=Silent())
-    return Overlay(Generation("g", index, KEYS[:rows], VECTORS[:50], {}))
+    return Overlay(Generation("g", index, KEYS[:rows], rows, Sample(KEYS[:50], VECTORS[:50]), {}))
 
 
 @pytest.mark.parametrize("metric", list(Metric))
@@ -57,3 +57,21 @@ def test_missing_are_the_keys_that_it_has_not():
     asked = np.concatenate([KEYS[[320, 5, 305, 399]], KEYS[[320, 249]]])
     np.testing.assert_array_equal(grown.missing(asked), KEYS[[320, 399]])
     assert len(grown.missing(KEYS[:0])) == 0
+
+
+def test_over_an_amended_index_the_dead_are_missing_and_the_appended_are_not():
+    base, rows = 200, 260
+    dead = np.zeros(rows, dtype=bool)
+    dead[[3, 150, 255]] = True
+    order = np.concatenate([np.arange(base), np.arange(rows - 1, base - 1, -1)])  # what is appended need not ascend
+    keys, vectors = KEYS[order], VECTORS[order]
+    index = build_index(vectors[:base], Metric.EUCLIDEAN, IndexKind.FLAT, recall_floor=0.9, progress=Silent())
+    index = index.amended(vectors[base:], dead, vectors)
+    grown = Overlay(Generation("g", index, keys, base, Sample(KEYS[:50], VECTORS[:50]), {}))
+    np.testing.assert_array_equal(np.sort(grown.missing(KEYS)), np.sort(np.concatenate([keys[dead], KEYS[rows:]])))
+    grown = grown.adding(keys[[3]], vectors[[3]])  # a text that comes back
+    found = grown.search(vectors[[3, 255]], 1)
+    np.testing.assert_array_equal(grown.keys(found.rows)[0], keys[[3]])
+    assert grown.keys(found.rows)[1] != keys[255]
+    np.testing.assert_array_equal(grown.vectors(found.rows[0]), vectors[[3]])
+    assert len(grown) == rows - 3 + 1

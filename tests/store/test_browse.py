@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from findings import findings
 
 from dedup.errors import StoreError, UnknownQuestion
 from dedup.questions import Label, Metric, Question, question_key
@@ -53,8 +54,7 @@ def found(store: Store) -> Store:
     members = [(number(name), cluster, PROBABILITY[name]) for cluster, names in CLUSTERS.items() for name in names]
     questions, clusters, to_canonical = (np.array(column) for column in zip(*members, strict=True))
     encoder = store.register_encoder("f", "mini", 4, 1)
-    store.write_results(
-        run,
+    results = findings(
         GenerationRecord("g", encoder, Metric.EUCLIDEAN, "flat", 5, 1.0),
         RecordedPairs(left, right, distance, probability),
         RecordedClusters(
@@ -66,9 +66,8 @@ def found(store: Store) -> Store:
             np.array([len(names) for names in CLUSTERS.values()]),
             np.array([0.7, 0.5, 1.0]),
         ),
-        RunOutcome({}),
-        corpus_revision=store.corpus().revision,
     )
+    store.write_results(run, store.recorded(), results, RunOutcome({}), corpus_revision=store.corpus().revision)
     return store
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from findings import findings
 
 from dedup.errors import KeyReused, NoGeneration, StoreError
 from dedup.questions import Metric, Question, question_key
@@ -52,7 +53,8 @@ def found(store: Store) -> Store:
     encoder = store.register_encoder("f" * 64, "none", 2, 1)
     generation = GenerationRecord("generation-1", encoder, Metric.EUCLIDEAN, "flat", 4, 1.0)
     revision = store.corpus().revision
-    store.write_results(run, generation, pairs, clusters, RunOutcome({}), corpus_revision=revision)
+    found = findings(generation, pairs, clusters)
+    store.write_results(run, store.recorded(), found, RunOutcome({}), corpus_revision=revision)
     return store
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from dedup.errors import StoreError
 from dedup.questions import MAX_NAME_BYTES, Label, Metric, Question, question_key
-from dedup.store import Recorded, RunKind, Store
+from dedup.store import RecordedBatch, RunKind, Store
 from dedup.store.models import LabelRow
 from dedup.text import normalise, text_key
 
@@ -34,7 +34,7 @@ FULL = Question(
 
 def test_a_question_comes_back_as_it_went_in(store: Store) -> None:
     run = start(store)
-    assert store.record_questions(run, [FULL]) == Recorded(1, 0, 0, ())
+    assert store.record_questions(run, [FULL]) == RecordedBatch(1, 0, 0, ())
     record = only(store, "17", "stack.example")
     assert (record.id, record.text, record.source, record.score, record.views) == (
         FULL.id,
@@ -58,17 +58,17 @@ def test_what_a_dump_does_not_say_is_none(store: Store) -> None:
 
 
 def test_an_empty_batch_is_nothing(store: Store) -> None:
-    assert store.record_questions(start(store), []) == Recorded(0, 0, 0, ())
+    assert store.record_questions(start(store), []) == RecordedBatch(0, 0, 0, ())
 
 
 def test_the_same_batch_again_changes_nothing(store: Store) -> None:
     batch = [Question(str(n), f"question {n}") for n in range(100)]
     run = start(store)
-    assert store.record_questions(run, batch) == Recorded(100, 0, 0, ())
-    assert store.record_questions(run, batch) == Recorded(0, 0, 100, ())
+    assert store.record_questions(run, batch) == RecordedBatch(100, 0, 0, ())
+    assert store.record_questions(run, batch) == RecordedBatch(0, 0, 100, ())
     before = store.corpus()
     later = start(store)
-    assert store.record_questions(later, batch) == Recorded(0, 0, 100, ())
+    assert store.record_questions(later, batch) == RecordedBatch(0, 0, 100, ())
     after = store.corpus()
     assert (before.ids.tolist(), before.rank.tolist()) == (after.ids.tolist(), after.rank.tolist())
     assert (only(store, "5").first_run_id, only(store, "5").last_run_id) == (run, later)
@@ -80,7 +80,7 @@ def test_a_later_run_updates_the_text_and_counts_it_and_the_rest_silently(store:
     store.record_questions(first, old)
     second = start(store)
     new = [Question("1", "Why", views=9), Question("2", "Wherefore"), Question("3", "When?")]
-    assert store.record_questions(second, new) == Recorded(0, 2, 1, ())
+    assert store.record_questions(second, new) == RecordedBatch(0, 2, 1, ())
     assert only(store, "1").views == 9
     assert (only(store, "2").text, only(store, "2").text_key) == ("Wherefore", text_key(normalise("Wherefore")))
     assert (only(store, "3").text, only(store, "3").score) == ("When?", None)
@@ -90,14 +90,15 @@ def test_a_later_run_updates_the_text_and_counts_it_and_the_rest_silently(store:
 def test_an_id_seen_twice_in_a_run_with_another_text_is_a_conflict_and_the_first_stays(store: Store) -> None:
     run = start(store)
     again, other = Question("1", "  WHY? "), Question("1", "Why not", views=7)
-    assert store.record_questions(run, [Question("1", "Why"), again, other]) == Recorded(1, 0, 1, (other,))
-    assert store.record_questions(run, [other, again, Question("2", "How")]) == Recorded(1, 0, 1, (other,))
+    assert store.record_questions(run, [Question("1", "Why"), again, other]) == RecordedBatch(1, 0, 1, (other,))
+    assert store.record_questions(run, [other, again, Question("2", "How")]) == RecordedBatch(1, 0, 1, (other,))
     assert (only(store, "1").text, only(store, "1").views) == (
         "  WHY? ",
         None,
     )  # of equal texts the first by code point
     later = start(store)  # the next run has not seen it yet
-    assert store.record_questions(later, [other, Question("1", "Why")]) == Recorded(0, 1, 0, (Question("1", "Why"),))
+    known = Question("1", "Why")
+    assert store.record_questions(later, [other, known]) == RecordedBatch(0, 1, 0, (known,))
     assert only(store, "1").text == "Why not"
 
 
@@ -147,7 +148,7 @@ def test_the_largest_and_the_smallest_counts_are_kept_and_ranked_before_unknown_
 
 def test_the_same_id_in_two_sources_is_two_questions(store: Store) -> None:
     batch = [Question("1", "Why", source="a"), Question("1", "How", source="b")]
-    assert store.record_questions(start(store), batch) == Recorded(2, 0, 0, ())
+    assert store.record_questions(start(store), batch) == RecordedBatch(2, 0, 0, ())
     assert (only(store, "1", "a").text, only(store, "1", "b").text) == ("Why", "How")
 
 
@@ -210,7 +211,7 @@ def test_a_batch_larger_than_one_statement_takes(store: Store) -> None:
     batch = [Question(str(n), f"question {n}") for n in range(12_000)]
     run = start(store)
     assert store.record_questions(run, batch).added == 12_000
-    assert store.record_questions(run, batch[::-1]) == Recorded(0, 0, 12_000, ())
+    assert store.record_questions(run, batch[::-1]) == RecordedBatch(0, 0, 12_000, ())
 
 
 def test_two_writers_with_overlapping_batches_both_finish(database_url: str) -> None:
@@ -218,7 +219,7 @@ def test_two_writers_with_overlapping_batches_both_finish(database_url: str) -> 
         runs = [start(store), start(store)]
     batches = [[Question(str(n), f"question {n}") for n in range(3_000)][::step] for step in (1, -1)]
 
-    def write(run: int, batch: list[Question]) -> list[Recorded]:
+    def write(run: int, batch: list[Question]) -> list[RecordedBatch]:
         with Store.open(database_url) as own:
             return [own.record_questions(run, batch[at : at + 300]) for at in range(0, len(batch), 300)]
 

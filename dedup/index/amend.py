@@ -1,0 +1,83 @@
+"""Going on from the index in service: rows are added behind the others, and rows of texts that are gone are dead."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup.index.build import IndexedRows, approximates, measured_recall
+from dedup.index.generations import Generation
+from dedup.index.protocol import Rows
+from dedup.progress import Progress
+from dedup.questions import Float32, Int64, Keys
+from dedup.settings import IndexKind
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """How the rows of a generation become those of a corpus."""
+
+    keys: Keys  # (rows,) of all rows: the generation's, then the added ones
+    added: Int64  # (m,) which of the corpus' texts are added
+    dead: NDArray[np.bool_]  # (rows,)
+    row: Int64  # (n,) where each of the corpus' texts stands
+
+
+def plan_amendment(generation: Generation, keys: Keys) -> Amendment:
+    """Compare the rows of a generation with the texts of a corpus, by their ``keys``, (n,) ascending.
+
+    A text that comes back after it was gone has its old row again.
+    """
+    known = np.isin(keys, generation.keys)
+    added = np.flatnonzero(~known)
+    every = np.concatenate([generation.keys, keys[added]])
+    in_order = np.argsort(every, kind="stable")
+    return Amendment(
+        keys=every,
+        added=added,
+        dead=~np.isin(every, keys),
+        row=in_order[np.searchsorted(every, keys, sorter=in_order)],
+    )
+
+
+def amend_index(
+    generation: Generation,
+    amendment: Amendment,
+    embeddings: Float32,
+    vectors: Rows,
+    kind: IndexKind,
+    *,
+    recall_floor: float,
+    compact_share: float,
+    progress: Progress,
+) -> IndexedRows | None:
+    """Return the index of a corpus as an amendment of a generation's, its recall measured again; this one is used up.
+
+    None where it has to be built anew: where a larger share of its base than ``compact_share`` was added or has died,
+    where its recall has fallen under the floor, or where a corpus of this size has another kind of index.
+
+    Parameters
+    ----------
+    embeddings
+        (n, d) of the corpus, in the order of its keys.
+    vectors
+        Of all rows, in the order of the index.
+    """
+    index, base = generation.index, generation.base
+    changed = len(amendment.keys) - base + int(amendment.dead.sum())
+    coded = approximates(len(embeddings), kind) and recall_floor < 1
+    if changed > compact_share * base or coded != (index.kind is IndexKind.PQ):
+        return None
+    with progress.stage("index", "vectors", total=len(amendment.added)) as advance:
+        amended = index.amended(np.asarray(embeddings[amendment.added]), amendment.dead, vectors)
+        amended.recall = measured_recall(amended, embeddings, amendment.row)
+        advance(len(amendment.added))
+    if amended.recall < recall_floor:
+        log.info("the amended index has recall %.4f, the floor is %g: it is built anew", amended.recall, recall_floor)
+        return None
+    return IndexedRows(amended, amendment.keys, base)

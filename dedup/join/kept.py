@@ -1,0 +1,79 @@
+"""A join on disk, beside the generation that came of it: what the next one need not look for again.
+
+The artifact ``indexes/joined/NAME/`` has the text keys of the rows, the pairs, their distances and the cut-off within
+which all of them are known. It is about vectors and their distances alone: another classifier can go on from it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dedup.artifacts import MANIFEST, read_manifest, writing
+from dedup.join.cutoff import Cutoff
+from dedup.join.joining import Joined
+from dedup.join.known import Known, moved
+from dedup.questions import Int64, Keys, Metric, Pairs
+from dedup.text import NORMALISER_VERSION
+
+FORMAT = 1
+FOLDER = "joined"
+_KEYS, _ENDS, _DISTANCE, _SHORTFALL = "keys.npy", "ends.npy", "distance.npy", "shortfall.npy"
+
+
+def save_join(folder: Path, name: str, keys: Keys, joined: Joined, *, fingerprint: str, metric: Metric) -> None:
+    """Keep what was found among the rows of ``keys``, (n,) ascending, under a generation's name."""
+    facts = {**_facts(fingerprint, metric), "cutoff": joined.covered.distance, "pairs": len(joined.pairs)}
+    with writing(folder / FOLDER / name, facts) as beside:
+        np.save(beside / _KEYS, keys)
+        np.save(beside / _ENDS, np.stack([joined.pairs.left, joined.pairs.right]).astype(np.int32))
+        np.save(beside / _DISTANCE, joined.pairs.distance)
+        np.save(beside / _SHORTFALL, joined.covered.shortfalls(len(keys)))
+
+
+def load_join(folder: Path, name: str, keys: Keys, *, fingerprint: str, metric: Metric) -> Known | None:
+    """Return what a generation's join found, by the rows of ``keys``, (n,) ascending; None where there is none of use.
+
+    Raises
+    ------
+    ArtifactDamaged
+        If a file is missing, cut short or altered.
+    """
+    path = folder / FOLDER / name
+    if not (path / MANIFEST).is_file():
+        return None
+    manifest = read_manifest(path)
+    if any(manifest.get(fact) != value for fact, value in _facts(fingerprint, metric).items()):
+        return None
+    then, ends, distance, shortfall = (
+        np.load(path / file, allow_pickle=False) for file in (_KEYS, _ENDS, _DISTANCE, _SHORTFALL)
+    )
+    left, right = ends.astype(np.int64)
+    pairs = Pairs(left, right, distance)
+    return moved(pairs, Cutoff(float(manifest["cutoff"]), shortfall), _row_of(then, keys), len(keys))
+
+
+def remove_joins(folder: Path, names: Sequence[str]) -> None:
+    """Remove the joins of generations that are no longer wanted; one that cannot be removed is passed over."""
+    for name in names:
+        shutil.rmtree(folder / FOLDER / name, ignore_errors=True)
+
+
+def _row_of(then: Keys, now: Keys) -> Int64:
+    if not len(now):
+        return np.full(len(then), -1, dtype=np.int64)
+    place = np.minimum(np.searchsorted(now, then), len(now) - 1)
+    row: Int64 = np.where(now[place] == then, place, -1).astype(np.int64)
+    return row
+
+
+def _facts(fingerprint: str, metric: Metric) -> dict[str, object]:
+    return {
+        "format": FORMAT,
+        "fingerprint": fingerprint,
+        "metric": str(metric),
+        "normaliser_version": NORMALISER_VERSION,
+    }

@@ -1,0 +1,395 @@
+"""Bringing pairs, clusters and index in line with the questions on record, in order.
+
+one row per text key -> embeddings -> candidate pairs -> probability (-> uncertain pairs judged again) -> clusters
+                     -> index -> rows in SQL, a published generation
+
+Anew, or going on from what is in service: then only what is new is encoded and joined, and the index is amended. Both
+end in the same pairs and clusters.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dedup.classifier import Classifier
+from dedup.clustering import Clusters, name_clusters
+from dedup.collapse import Texts, as_question_pairs, collapse
+from dedup.continuity import changed_duplicates, cluster_events, keep_ids
+from dedup.decisions import Decisions, constraints
+from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
+from dedup.errors import BelowRecallFloor, CorpusChanged, DedupError
+from dedup.features import Described, background_of, describe_questions, needs_texts
+from dedup.finding import Found, SecondJudgement, find_duplicates
+from dedup.index import (
+    IndexedRows,
+    Sample,
+    amend_index,
+    approximates,
+    build_index,
+    load_generation,
+    new_generation_name,
+    plan_amendment,
+    remove_generations,
+    save_generation,
+    stored_vectors,
+)
+from dedup.ingest import Ingested
+from dedup.installed import installed_reranker, load_installed
+from dedup.jobs import Job
+from dedup.join import Known, load_join, remove_joins, save_join
+from dedup.matching import Matcher
+from dedup.progress import Progress
+from dedup.questions import Float32, Keys
+from dedup.reference import REFERENCE_SIZE, Near, nearest_reference
+from dedup.reranking import RememberingScorer, Reranker, Rescoring, remembering, remove_scores, save_scores
+from dedup.reuse import result_digest, standing_result
+from dedup.run_report import RunCounts, distance_histogram
+from dedup.settings import Settings
+from dedup.store import Corpus, EventKind, GenerationRecord, Recorded, RecordedClusters, RunFindings, RunOutcome, Store
+from dedup.text import NORMALISER_VERSION, key_bytes
+
+log = logging.getLogger(__name__)
+
+PUBLISHING = "write"
+"""The stage in which the results take effect: from there on a run is quicker finished than done again."""
+
+_KEPT_GENERATIONS = 1  # beside the one in service: for who still reads it, and to go back to
+_ATTEMPTS = 5  # to publish what was found, where questions come and go meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What became of the questions on record before they are compared."""
+
+    ingested: Ingested
+    deleted: int = 0
+    before: Recorded | None = None  # what was in service before the deletions, where there were any
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What is in service now, and what it was made with."""
+
+    counts: RunCounts
+    generation: str
+    encoder: Encoder
+    classifier: Classifier  # at the prior that was used
+    rescoring: Rescoring | None
+    reused: bool  # nothing had changed since the last run: its pairs, clusters and generation stand
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What judges."""
+
+    encoder: Encoder
+    classifier: Classifier
+    reranker: Reranker | None
+
+    @property
+    def rescoring(self) -> Rescoring | None:
+        """What was fitted for the reranker."""
+        return None if self.reranker is None else self.reranker.rescoring
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A corpus with its vectors."""
+
+    corpus: Corpus
+    decisions: Decisions
+    digest: str  # of all that the result is a function of
+    texts: Texts
+    embeddings: Float32  # (n_texts, d)
+    vectors: VectorStore
+    encoded: int
+
+
+def update(job: Job, news: News, *, going_on: bool) -> Updated:
+    """Find the duplicates among all questions on record, and put them in service.
+
+    Parameters
+    ----------
+    going_on
+        From what is in service, instead of comparing everything anew.
+
+    Raises
+    ------
+    BelowRecallFloor
+        Where less was found than promised; what was in service stays.
+    DedupError
+        Where nothing is on record, or one of its kinds.
+    """
+    store, settings = job.store, job.settings
+    service = store.in_service()
+    last = None if service is None or not going_on else service.generation.name
+    with job.watch.stage("load", "encoders", total=1) as advance:
+        encoder, classifier = load_installed(settings)
+        reranker = installed_reranker(settings, classifier)
+        if reranker is not None:
+            reranker = replace(reranker, scorer=remembering(reranker.scorer, settings.indexes, last))
+        models = Models(encoder, classifier, reranker)
+        advance(1)
+    vectors = VectorStore(settings.indexes / VECTORS, encoder.fingerprint)
+    encoded, unpublished = 0, list[str]()
+    for _ in range(_ATTEMPTS):
+        corpus = store.corpus()
+        if not len(corpus):
+            raise DedupError("no question is left on record; add some with `dedup run DUMP` or `dedup reindex DUMP`")
+        decisions = store.decisions()
+        digest = result_digest(corpus, models.classifier, models.reranker, decisions, settings)
+        if (standing := standing_result(store, settings, encoder, digest)) is not None:
+            counts = replace(standing.counts, **_of_this_run(news, encoded), **_NO_CHANGES)
+            store.finish_run(
+                job.run_id,
+                asdict(counts),
+                {},
+                generation=standing.generation,
+                classifier=standing.classifier.to_json(),
+                corpus_digest=digest,
+                corpus_revision=corpus.revision,
+            )
+            return Updated(counts, standing.generation, encoder, standing.classifier, models.rescoring, reused=True)
+        texts = collapse(corpus.ids, corpus.keys)
+        encoded += encode_missing(encoder, vectors, texts.keys, store.texts, job.watch)
+        state = State(corpus, decisions, digest, texts, vectors.gather(texts.keys), vectors, encoded)
+        try:
+            updated = _publish(job, news, models, state, last)
+        except CorpusChanged as changed:
+            log.info("%s: going on from what was found", str(changed).split(";")[0])
+            last = changed.found
+            unpublished += [changed.found] if changed.found else []
+            continue
+        _remove(settings, [*unpublished, *store.superseded_generations()[_KEPT_GENERATIONS:]])
+        return updated
+    _remove(settings, unpublished)
+    raise CorpusChanged("questions keep coming faster than they are compared; run it again in a quieter hour")
+
+
+def _publish(job: Job, news: News, models: Models, state: State, last: str | None) -> Updated:
+    """Compare, going on from the generation ``last``, and put in service what was found; see `update`."""
+    store, settings, encoder = job.store, job.settings, models.encoder
+    texts, corpus = state.texts, state.corpus
+    before = store.recorded()
+    found = _find(job, models, state, last)
+    rows, compacted = _index(job, encoder, state, last)
+    classifier = found.matcher.classifier
+    if (recall := min(rows.index.recall, found.joined.recall)) < settings.recall_floor:
+        raise BelowRecallFloor(
+            f"{recall:.4f} of what is near is found, the recall floor is {settings.recall_floor:g}; what was in "
+            "service stays: run `dedup run` with --index flat, or lower the floor"
+        )
+    pairs = as_question_pairs(texts, corpus.ids, found.pairs, found.probability)
+    clusters = keep_ids(before, _clusters_of_questions(corpus, texts, found.matcher, found.clusters))
+    earlier = news.before or before
+    changed = changed_duplicates(earlier, pairs, settings.threshold)
+    events = cluster_events(earlier, clusters, pairs, settings.threshold)
+    several = clusters.size >= 2
+    counts = RunCounts(
+        **_of_this_run(news, state.encoded),
+        questions=len(corpus),
+        texts=len(texts.keys),
+        exact_duplicates=len(corpus) - len(texts.keys),
+        candidate_pairs=len(pairs.left),
+        duplicate_pairs=int((pairs.probability >= settings.threshold).sum()),
+        clusters=int(several.sum()),
+        clustered_questions=int(clusters.size[several].sum()),
+        index_kind=str(rows.index.kind),
+        recall=rows.index.recall,
+        pair_recall=found.joined.recall,
+        pair_recall_pairs=found.joined.recall_pairs,
+        histogram=distance_histogram(found.pairs, classifier, settings),
+        reranked=found.reranked,
+        compared=found.joined.compared,
+        new_duplicates=int(changed.duplicate.sum()),
+        lost_duplicates=int((~changed.duplicate).sum()),
+        merged_clusters=events.kind.count(EventKind.MERGED),
+        split_clusters=events.kind.count(EventKind.SPLIT),
+        appended=rows.index.rows - rows.base,
+        dead=rows.index.rows - len(rows.index),
+        compacted=compacted,
+    )
+    generation = new_generation_name(job.started)
+    with job.watch.stage(PUBLISHING, "pairs", total=len(pairs.left)) as advance:
+        sample = Sample(texts.keys[:REFERENCE_SIZE], state.embeddings[:REFERENCE_SIZE])
+        save_join(
+            settings.indexes,
+            generation,
+            texts.keys,
+            found.joined,
+            fingerprint=encoder.fingerprint,
+            metric=encoder.metric,
+        )
+        if models.reranker is not None and isinstance(scorer := models.reranker.scorer, RememberingScorer):
+            save_scores(settings.indexes, generation, scorer)
+        save_generation(
+            settings.indexes,
+            generation,
+            rows,
+            state.vectors.places(rows.keys),
+            sample,
+            fingerprint=encoder.fingerprint,
+            encoder=encoder.name,
+            pair_recall=found.joined.recall,
+        )
+        dimension = state.embeddings.shape[1]
+        encoder_id = store.register_encoder(encoder.fingerprint, encoder.name, dimension, NORMALISER_VERSION)
+        index = rows.index
+        record = GenerationRecord(generation, encoder_id, encoder.metric, str(index.kind), len(index), index.recall)
+        try:
+            store.write_results(
+                job.run_id,
+                before,
+                RunFindings(record, pairs, clusters, changed, events),
+                RunOutcome(asdict(counts), classifier.to_json(), state.digest),
+                corpus_revision=corpus.revision,
+            )
+        except CorpusChanged as error:
+            raise CorpusChanged(str(error), found=generation) from error
+        advance(len(pairs.left))
+    return Updated(counts, generation, encoder, classifier, models.rescoring, reused=False)
+
+
+def _remove(settings: Settings, generations: Sequence[str]) -> None:
+    for remove in (remove_generations, remove_joins, remove_scores):
+        remove(settings.indexes, generations)
+
+
+_NO_CHANGES: Mapping[str, Any] = {
+    "compared": 0,
+    "new_duplicates": 0,
+    "lost_duplicates": 0,
+    "merged_clusters": 0,
+    "split_clusters": 0,
+    "compacted": False,
+}
+
+
+def _of_this_run(news: News, encoded: int) -> dict[str, Any]:
+    """Return those of a run's counts that do not depend on what is found."""
+    ingested = news.ingested
+    return {
+        "read": ingested.read,
+        "rejected": ingested.rejected_rows,
+        "labels": ingested.labels,
+        "added": ingested.added,
+        "changed": ingested.changed,
+        "deleted": news.deleted,
+        "encoded": encoded,
+    }
+
+
+def _find(job: Job, models: Models, state: State, last: str | None) -> Found:
+    settings, texts, embeddings, watch = job.settings, state.texts, state.embeddings, job.watch
+    known = None if last is None else _known(settings, last, texts.keys, models.encoder)
+    near = _near(embeddings, settings, watch)
+    described = _described(job.store, texts, embeddings, near, models.classifier, watch)
+    second = None
+    if models.reranker is not None:
+        second = SecondJudgement(models.reranker, lambda rows: _texts_in_order(job.store, texts.keys[rows]))
+    decided = None
+    if len(state.decisions):
+        decided = constraints(state.decisions, texts.keys)
+        if contradicted := len(decided.contradicted):
+            log.warning(
+                "%d rejected pairs are held together by confirmed ones; neither count until one changes",
+                contradicted,
+            )
+    matcher = Matcher(embeddings, described, models.classifier)
+    return find_duplicates(matcher, near, settings, watch, second, known, decided)
+
+
+def _known(settings: Settings, last: str, keys: Keys, encoder: Encoder) -> Known | None:
+    try:
+        return load_join(settings.indexes, last, keys, fingerprint=encoder.fingerprint, metric=encoder.metric)
+    except DedupError as error:
+        log.warning("%s; all is compared anew", str(error).split(";")[0])
+        return None
+
+
+def _index(job: Job, encoder: Encoder, state: State, last: str | None) -> tuple[IndexedRows, bool]:
+    """Return the index of the corpus, and whether it was built anew though there was one to go on from."""
+    settings, keys = job.settings, state.texts.keys
+    if last is not None and (amended := _amended(job, encoder, state, last)) is not None:
+        return amended, False
+    index = build_index(
+        state.embeddings, encoder.metric, settings.index, recall_floor=settings.recall_floor, progress=job.watch
+    )
+    return IndexedRows(index, keys, len(keys)), last is not None
+
+
+def _amended(job: Job, encoder: Encoder, state: State, last: str) -> IndexedRows | None:
+    settings = job.settings
+    try:
+        generation = load_generation(
+            settings.indexes, last, fingerprint=encoder.fingerprint, encoder=encoder.name, metric=encoder.metric
+        )
+    except DedupError as error:
+        log.warning("%s; the index is built anew", str(error).split(";")[0])
+        return None
+    amendment = plan_amendment(generation, state.texts.keys)
+    if len(state.vectors.missing(amendment.keys)):
+        return None  # the vectors of rows that are dead were removed meanwhile
+    return amend_index(
+        generation,
+        amendment,
+        state.embeddings,
+        stored_vectors(settings.indexes, encoder.fingerprint, state.vectors.places(amendment.keys)),
+        settings.index,
+        recall_floor=settings.recall_floor,
+        compact_share=settings.compact_share,
+        progress=job.watch,
+    )
+
+
+def _near(embeddings: Float32, settings: Settings, progress: Progress) -> Near | None:
+    """Look up the nearest reference vectors of each, where the corpus is large enough to be cut into cells."""
+    if not approximates(len(embeddings), settings.index):
+        return None
+    with progress.stage("cells", "vectors", total=len(embeddings)) as advance:
+        return nearest_reference(embeddings, embeddings[:REFERENCE_SIZE], advance)
+
+
+def _described(
+    store: Store, texts: Texts, embeddings: Float32, near: Near | None, classifier: Classifier, progress: Progress
+) -> Described:
+    """Gather what the classifier looks at beside the distances."""
+    features = classifier.feature_names
+    with progress.stage("describe", "questions", total=len(texts.keys)) as advance:
+        normalised = _texts_in_order(store, texts.keys) if needs_texts(features) else None
+        background = background_of(texts.keys, embeddings, normalised)
+        described = describe_questions(
+            features, background, texts.keys, embeddings, normalised, classifier.metric, near
+        )
+        advance(len(texts.keys))
+    return described
+
+
+def _texts_in_order(store: Store, keys: Keys) -> list[str]:
+    found: dict[bytes, str] = {}
+    for some_keys, some_texts in store.texts(keys):
+        found.update(zip(some_keys, some_texts, strict=True))
+    return [found[key] for key in key_bytes(keys)]
+
+
+def _clusters_of_questions(corpus: Corpus, texts: Texts, matcher: Matcher, clusters: Clusters) -> RecordedClusters:
+    """Give every question its cluster, and measure how probably it asks what the cluster's canonical question asks."""
+    named = name_clusters(clusters, texts.row, corpus.rank)
+    canonical_row = texts.row[named.canonical[named.number - 1]]
+    probability = np.ones(len(corpus))
+    other = texts.row != canonical_row
+    probability[other] = matcher.between(texts.row[other], canonical_row[other])
+    return RecordedClusters(
+        question=corpus.ids,
+        cluster=named.number,
+        probability=probability,
+        id=np.arange(1, len(named.size) + 1),
+        canonical=corpus.ids[named.canonical],
+        size=named.size,
+        weakest=named.weakest,
+    )
