@@ -17,7 +17,7 @@ help:  ## show this list
 .venv/.installed: .venv/.created pyproject.toml constraints.txt
 	@echo "Installing into .venv: some minutes and 2 GB."
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --editable .
+	$(PIP) --editable '.[service]'
 	@touch $@
 
 .venv/.tools: .venv/.installed

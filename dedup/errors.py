@@ -20,7 +20,11 @@
     │   └── GenerationMismatch  it holds another encoder's, metric's or normaliser's vectors
     └── StoreError              the database cannot be reached or used
         ├── SchemaMismatch      its schema is older or newer than this program's
-        └── UnknownQuestion     an id that no recorded question has
+        ├── UnknownQuestion     an id that no recorded question has
+        │   └── AmbiguousQuestion  an id that questions of several sources have
+        ├── UnknownRecord       an id that no recorded cluster, run or token has
+        ├── KeyReused           an idempotency key that was given to another request
+        └── NoRoom              too many texts wait for the next run
 
 Every message says what was found, what was expected and what to do.
 """
@@ -166,3 +170,19 @@ class SchemaMismatch(StoreError):
 
 class UnknownQuestion(StoreError):
     """No recorded question has this id."""
+
+
+class AmbiguousQuestion(UnknownQuestion):
+    """Questions of several sources have this id."""
+
+
+class UnknownRecord(StoreError):
+    """No recorded cluster, run or token has this id."""
+
+
+class KeyReused(StoreError):
+    """A key that was given to one request has come with another."""
+
+
+class NoRoom(StoreError):
+    """More texts wait for the next run than can be searched beside a generation."""

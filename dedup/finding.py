@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from dedup.classifier import Classifier
 from dedup.clustering import Clusters, cluster_pairs
+from dedup.decisions import Constraints, apply
 from dedup.errors import ClassifierError
 from dedup.join import Joined, Known, self_join
 from dedup.matching import Matcher, rerank
@@ -56,6 +57,7 @@ def find_duplicates(
     progress: Progress,
     second: SecondJudgement | None = None,
     known: Known | None = None,
+    decided: Constraints | None = None,
 ) -> Found:
     """Find the candidate pairs among distinct texts, how probable each is, and the clusters they make.
 
@@ -65,7 +67,7 @@ def find_duplicates(
     classifier is not judged again.
 
     ``known`` is what an earlier join of the same vectors found: what is returned does not depend on it, but where the
-    join is approximate.
+    join is approximate. What people ``decided`` about rows counts before everything else.
     """
     classifier = matcher.classifier
     cutoff = matcher.cutoff(settings.candidate_floor)
@@ -94,6 +96,9 @@ def find_duplicates(
         matcher, probability, reranked = again.matcher, again.probability, again.count
         candidate = probability >= settings.candidate_floor
         pairs, probability = pairs.where(candidate), probability[candidate]
+    if decided is not None:
+        applied = apply(decided, matcher, pairs, probability)
+        matcher, pairs, probability = applied.matcher, applied.pairs, applied.probability
     with progress.stage("cluster", "pairs", total=len(pairs)) as advance:
         clusters = cluster_pairs(
             matcher, pairs, probability, threshold=settings.threshold, floor=settings.cluster_floor

@@ -1,4 +1,4 @@
-"""One question at a time: what is nearest to a text, and why two questions are or are not duplicates."""
+"""One question at a time: what is nearest to a text."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from dedup.classifier import Classifier
-from dedup.distance import distance
 from dedup.encoders import Encoder
-from dedup.errors import DedupError, NoGeneration, UnknownQuestion
+from dedup.errors import DedupError, NoGeneration
 from dedup.features import (
     Background,
     background_of,
@@ -21,14 +18,23 @@ from dedup.features import (
     needs_texts,
     pair_features,
 )
-from dedup.index import Generation, Sample, load_generation, load_reference
+from dedup.index import Generation, Overlay, Sample, load_generation
 from dedup.installed import installed_reranker, load_installed
 from dedup.progress import Silent
 from dedup.questions import Float32, Float64, Int64, Keys, Metric
 from dedup.reranking import Reranker
 from dedup.settings import Settings
-from dedup.store import PairRecord, QuestionRecord, Representative, Store
+from dedup.store import QuestionRecord, Representative, Store
 from dedup.text import key_array, key_bytes, normalise, text_key
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A text, how many of the nearest are wanted, and the probability from which one is a duplicate."""
+
+    text: str
+    k: int
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +58,45 @@ class Answer:
     matches: tuple[Match, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """Recorded texts near some queries, by query, nearest first."""
+
+    query: Int64  # (n_pairs,) ascending
+    row: Int64  # (n_pairs,) of the overlay
+    keys: Keys  # (n_pairs,)
+    distance: Float64  # (n_pairs,)
+    recorded: Mapping[bytes, Representative]  # by text key
+
+
 class Searcher:
-    """The generation in service, its encoder and its classifier, loaded once and asked often."""
+    """The generation in service and what lies over it, its encoder and its classifier, loaded once and asked often."""
 
     def __init__(
         self,
         store: Store,
-        generation: Generation,
+        overlay: Overlay,
         encoder: Encoder,
         classifier: Classifier,
-        reranker: Reranker | None = None,
+        reranker: Reranker | None,
+        background: Background,
     ) -> None:
         self._store = store
-        self._generation = generation
-        self._encoder = encoder
-        self._classifier = classifier
-        self._reranker = reranker
-        self._background = _background(store, generation.reference, classifier)
+        self.overlay = overlay
+        self.encoder = encoder
+        self.classifier = classifier
+        self.reranker = reranker
+        self.background = background
 
     @classmethod
-    def load(cls, store: Store, settings: Settings) -> Self:
+    def load(cls, store: Store, settings: Settings, *, quick: bool = True) -> Self:
         """Load what is in service.
+
+        Parameters
+        ----------
+        quick
+            With the encoder that answers one question soonest after the start; otherwise with the one that is fastest
+            once it is loaded.
 
         Raises
         ------
@@ -84,7 +108,7 @@ class Searcher:
         published = store.published_generation()
         if published is None:
             raise NoGeneration(f"nothing has been indexed in {store.display_url}; run `dedup run DUMP` first")
-        encoder, classifier = load_installed(settings, quick=True)
+        encoder, classifier = load_installed(settings, quick=quick)
         reranker = installed_reranker(settings, classifier)
         generation = load_generation(
             settings.indexes,
@@ -93,87 +117,163 @@ class Searcher:
             encoder=encoder.name,
             metric=encoder.metric,
         )
-        return cls(store, generation, encoder, classifier, reranker)
+        return cls(
+            store,
+            Overlay(generation),
+            encoder,
+            classifier,
+            reranker,
+            sampled_background(store, generation.reference, classifier),
+        )
+
+    @property
+    def generation(self) -> Generation:
+        """The generation that is searched."""
+        return self.overlay.generation
+
+    def over(self, overlay: Overlay) -> Searcher:
+        """Return one that searches ``overlay``, of the same generation, instead; all else is shared."""
+        return Searcher(self._store, overlay, self.encoder, self.classifier, self.reranker, self.background)
+
+    def encoding_by(self, encoder: Encoder) -> Searcher:
+        """Return one that encodes by ``encoder``, of the same fingerprint and metric, which is warm already."""
+        return Searcher(self._store, self.overlay, encoder, self.classifier, self.reranker, self.background)
 
     def query(self, text: str, k: int, threshold: float) -> Answer:
         """Return the k nearest distinct texts to ``text``, each as its best-ranked question."""
         return self.query_many([text], k, threshold)[0]
 
     def query_many(self, texts: Sequence[str], k: int, threshold: float) -> list[Answer]:
-        """Answer several questions with one encoding and one search.
+        """Answer several questions of one kind; see `answer`."""
+        return self.answer([Query(text, k, threshold) for text in texts])
+
+    def answer(self, queries: Sequence[Query]) -> list[Answer]:
+        """Answer several questions with one encoding; each as if it were asked alone.
 
         A recorded text with the same text key has distance 0 and probability 1: it asks the same by definition.
+
+        Raises
+        ------
+        DedupError
+            Where one is no question; see `asked_text`.
         """
-        asked = [_asked(text) for text in texts]
-        vectors = self._encoder.encode(asked)
-        found = self._generation.index.search(vectors, k)
-        real = found.rows >= 0
-        keys = self._generation.keys[np.where(real, found.rows, 0)]  # (n, k)
+        asked = [asked_text(query.text) for query in queries]
+        vectors = self.encoder.encode(asked)
         own = key_array(text_key(text) for text in asked)
-        same = real & (keys == own[:, None])
-        near = np.where(same, 0.0, found.distance)
-        query, place = np.nonzero(real & ~same)
-        features = self._features(asked, own, vectors, query, found.rows[query, place])
-        probability = np.ones(near.shape)
-        judged = self._classifier.probability(near[query, place], features)
-        probability[query, place] = self._judged_again(judged, [asked[n] for n in query.tolist()], keys[query, place])
-        recorded = self._store.representatives_for_keys(keys[real])
+        near = self._near(vectors, [query.k for query in queries])
+        same = near.keys == own[near.query]
+        query, row = near.query[~same], near.row[~same]
+        text_of = {key: normalise(recorded.question.text) for key, recorded in near.recorded.items()}
+        features = self._features(asked, own, vectors, query, row, text_of)
+        classified = self.classifier.probability(near.distance[~same], features)
+        probability = np.ones(len(same))
+        probability[~same] = self._judged_again(
+            classified, [asked[n] for n in query.tolist()], [text_of[key] for key in key_bytes(near.keys[~same])]
+        )
+        measured = np.where(same, 0.0, near.distance)
+        of_query = [near.query == n for n in range(len(queries))]
         return [
             Answer(
-                text,
-                self._encoder.name,
-                self._encoder.metric,
-                _matches(recorded, key_bytes(keys[n, real[n]]), near[n, real[n]], probability[n, real[n]], threshold),
+                query.text,
+                self.encoder.name,
+                self.encoder.metric,
+                _matches(near.recorded, key_bytes(near.keys[its]), measured[its], probability[its], query.threshold),
             )
-            for n, text in enumerate(texts)
+            for query, its in zip(queries, of_query, strict=True)
         ]
 
-    def _judged_again(self, classified: Float64, asked: Sequence[str], keys: Keys) -> Float64:
+    def _near(self, vectors: Float32, wanted: Sequence[int]) -> _Near:
+        """Find the ``wanted[i]`` texts nearest to ``vectors[i]`` that are still recorded.
+
+        How many candidates an approximate index proposes depends on k, so each k has its own search.
+        """
+        parts: list[_Near] = []
+        asked = np.array(wanted)
+        for k in np.unique(asked).tolist():
+            queries = np.flatnonzero(asked == k)
+            found = self._recorded(vectors[queries], k)
+            parts.append(_Near(queries[found.query], found.row, found.keys, found.distance, found.recorded))
+        query = np.concatenate([part.query for part in parts])
+        order = np.argsort(query, kind="stable")
+        return _Near(
+            query[order],
+            np.concatenate([part.row for part in parts])[order],
+            np.concatenate([part.keys for part in parts])[order],
+            np.concatenate([part.distance for part in parts])[order],
+            {key: recorded for part in parts for key, recorded in part.recorded.items()},
+        )
+
+    def _recorded(self, vectors: Float32, k: int) -> _Near:
+        """Find the k nearest texts of each vector that are still recorded: the index has deleted and old ones too."""
+        searched = k
+        while True:
+            found = self.overlay.search(vectors, searched)
+            real = found.rows >= 0
+            keys = self.overlay.keys(np.where(real, found.rows, 0))
+            recorded = self._store.representatives_for_keys(keys[real])
+            alive = real & np.isin(keys, key_array(recorded))
+            if alive.sum(axis=1).min() >= k or searched >= len(self.overlay):
+                break
+            searched = min(2 * searched, len(self.overlay))
+        alive &= np.cumsum(alive, axis=1) <= k
+        query, place = np.nonzero(alive)
+        return _Near(
+            query, found.rows[query, place], keys[alive], found.distance[query, place].astype(np.float64), recorded
+        )
+
+    def _judged_again(self, classified: Float64, asked: Sequence[str], stored: Sequence[str]) -> Float64:
         """Return the probabilities, (n_pairs,), with a second judgement of those that are uncertain, if there is one.
 
-        Pair i is of the text ``asked[i]`` and the stored one of ``keys[i]``.
+        Pair i is of the texts ``asked[i]`` and ``stored[i]``.
         """
-        if self._reranker is None:
+        if self.reranker is None:
             return classified
-        uncertain = np.flatnonzero(self._reranker.uncertain(classified))
-        distinct, place = np.unique(keys[uncertain], return_inverse=True)
-        stored = _texts(self._store, distinct)
-        pairs = [(asked[pair], stored[other]) for pair, other in zip(uncertain.tolist(), place.tolist(), strict=True)]
+        uncertain = np.flatnonzero(self.reranker.uncertain(classified))
         judged = classified.copy()
-        judged[uncertain] = self._reranker.judge(
-            classified[uncertain], pairs, prior=self._classifier.prior, progress=Silent()
+        judged[uncertain] = self.reranker.judge(
+            classified[uncertain],
+            [(asked[pair], stored[pair]) for pair in uncertain.tolist()],
+            prior=self.classifier.prior,
+            progress=Silent(),
         )
         return judged
 
     def _features(
-        self, asked: Sequence[str], own: Keys, vectors: Float32, query: Int64, row: Int64
+        self, asked: Sequence[str], own: Keys, vectors: Float32, query: Int64, row: Int64, text_of: Mapping[bytes, str]
     ) -> dict[str, Float64]:
-        """Describe each text ``query[i]`` together with the stored row ``row[i]``."""
+        """Describe each text ``query[i]`` together with the stored row ``row[i]``; all are looked up together."""
         rows, place = np.unique(row, return_inverse=True)
-        keys = self._generation.keys[rows]
-        names, metric = self._classifier.feature_names, self._encoder.metric
-        left = describe_questions(names, self._background, own, vectors, asked, metric)
-        right = describe_questions(
+        keys = self.overlay.keys(rows)
+        names = self.classifier.feature_names
+        described = describe_questions(
             names,
-            self._background,
-            keys,
-            self._generation.index.vectors(rows),
-            _texts(self._store, keys) if needs_texts(names) else None,
-            metric,
+            self.background,
+            np.concatenate([own, keys]),
+            np.concatenate([vectors, self.overlay.vectors(rows)]) if len(rows) else vectors,
+            [*asked, *(text_of[key] for key in key_bytes(keys))],
+            self.encoder.metric,
         )
-        return pair_features(names, left, query, right, place)
+        return pair_features(names, described, query, described, len(own) + place)
 
 
-def _background(store: Store, sample: Sample, classifier: Classifier) -> Background:
+def sampled_background(store: Store, sample: Sample, classifier: Classifier) -> Background:
     """See questions as the run did that made a generation, against the generation's sample of its corpus."""
-    texts = _texts(store, sample.keys) if needs_texts(classifier.feature_names) else None
+    texts = None
+    if needs_texts(classifier.feature_names):
+        found = store.known_texts(sample.keys)  # of one that has been changed or deleted since, nothing
+        texts = [found.get(key, "") for key in key_bytes(sample.keys)]
     return background_of(sample.keys, sample.vectors, texts)
 
 
-def _texts(store: Store, keys: Keys) -> list[str]:
-    """Return the normalised texts of ascending keys; of one that has been changed or deleted since, nothing."""
-    found = store.known_texts(keys)
-    return [found.get(key, "") for key in key_bytes(keys)]
+def asked_text(text: str) -> str:
+    """Return the normalised text, or refuse what is no question with DedupError: dumps do so with their rows."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise DedupError("the question is not valid UTF-8; mend its encoding") from None
+    if not (asked := normalise(text)):
+        raise DedupError("the question is empty; give some text")
+    return asked
 
 
 def _matches(
@@ -186,159 +286,5 @@ def _matches(
     matches = [
         Match(recorded[key].question, float(d), float(p), bool(p >= threshold), recorded[key].canonical)
         for key, d, p in zip(keys, near, probability, strict=True)
-        if key in recorded  # else its question was changed or deleted since the generation was built
     ]
     return tuple(sorted(matches, key=lambda match: match.distance))
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why two questions are duplicates, or are not."""
-
-    left: QuestionRecord | str  # a recorded question, or a text that is none
-    right: QuestionRecord | str
-    manhattan: float
-    euclidean: float
-    probability: float
-    threshold: float
-    duplicate: bool
-    classifier: Classifier
-    features: Mapping[str, float]  # what the classifier looks at beside the distance; NaN where not known
-    second: SecondOpinion | None  # where the pair was judged again
-    same_text: bool  # equal text keys: an exact duplicate
-    chain: tuple[Link, ...]  # the recorded pairs that join the two, where they are in one cluster; else empty
-
-
-@dataclass(frozen=True, slots=True)
-class SecondOpinion:
-    """What a pair's probability was by the classifier alone, and which reranker moved it."""
-
-    classified: float
-    reranker: str
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One pair of a chain."""
-
-    left: QuestionRecord
-    right: QuestionRecord
-    distance: float
-    probability: float
-
-
-def explain(store: Store, settings: Settings, one: str, other: str, source: str | None) -> Explanation:
-    """Explain the relation of two questions, each given by its own id or as a text.
-
-    The chain is the one whose weakest pair is strongest (the path in the minimum spanning tree of the cluster's
-    recorded pairs; Hu, 1961).
-    """
-    left, right = _find(store, one, source), _find(store, other, source)
-    texts = [_asked(side if isinstance(side, str) else side.text) for side in (left, right)]
-    encoder, classifier = load_installed(settings, quick=True)
-    first, second = encoder.encode(texts)
-    measured = {metric: float(distance(first[None], second[None], metric)[0]) for metric in Metric}
-    same_text = texts[0] == texts[1]
-    features = _features_of_two(store, settings, encoder, classifier, texts, np.stack([first, second]))
-    classified = classifier.probability(np.array([measured[encoder.metric]]), features)
-    reranker = installed_reranker(settings, classifier)
-    second = None
-    probability = 1.0 if same_text else float(classified[0])
-    if reranker is not None and not same_text and reranker.uncertain(classified)[0]:
-        second = SecondOpinion(probability, reranker.scorer.name)
-        judged = reranker.judge(classified, [(texts[0], texts[1])], prior=classifier.prior, progress=Silent())
-        probability = float(judged[0])
-    return Explanation(
-        left,
-        right,
-        measured[Metric.MANHATTAN],
-        measured[Metric.EUCLIDEAN],
-        probability,
-        settings.threshold,
-        probability >= settings.threshold,
-        classifier,
-        features,
-        second,
-        same_text,
-        _chain(store, left, right),
-    )
-
-
-def _features_of_two(
-    store: Store, settings: Settings, encoder: Encoder, classifier: Classifier, texts: Sequence[str], vectors: Float32
-) -> dict[str, float]:
-    """Describe two texts as a pair of the corpus in service; what needs one is not known (NaN) where there is none."""
-    names, keys = classifier.feature_names, key_array(text_key(text) for text in texts)
-    published = store.published_generation()
-    sample = Sample(keys[:0], vectors[:0])
-    if names and published is not None:
-        sample = load_reference(
-            settings.indexes,
-            published.name,
-            fingerprint=encoder.fingerprint,
-            encoder=encoder.name,
-            metric=encoder.metric,
-        )
-    background = _background(store, sample, classifier)
-    described = describe_questions(names, background, keys, vectors, texts, encoder.metric)
-    left, right = np.array([0]), np.array([1])
-    return {name: float(value[0]) for name, value in pair_features(names, described, left, described, right).items()}
-
-
-def _asked(text: str) -> str:
-    """Return the normalised text, or refuse what is no question: dumps do so with their rows."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise DedupError("the question is not valid UTF-8; mend its encoding") from None
-    if not (asked := normalise(text)):
-        raise DedupError("the question is empty; give some text")
-    return asked
-
-
-def _find(store: Store, id_or_text: str, source: str | None) -> QuestionRecord | str:
-    try:
-        found = store.find_question(id_or_text, source)
-    except UnknownQuestion:
-        return id_or_text
-    if len(sources := [question.source for question in found if question.id == id_or_text]) > 1:
-        raise UnknownQuestion(f"the id {id_or_text!a} is in the sources {', '.join(sources)}; say which with --source")
-    return found[0]
-
-
-def _chain(store: Store, left: QuestionRecord | str, right: QuestionRecord | str) -> tuple[Link, ...]:
-    if isinstance(left, str) or isinstance(right, str) or left.cluster_id is None:
-        return ()
-    if left.cluster_id != right.cluster_id or left.number == right.number:
-        return ()
-    pairs = store.pairs_of_cluster(left.cluster_id)
-    steps = _strongest_path(pairs, left.number, right.number)
-    questions = store.questions([number for pair in steps for number in (pair.left, pair.right)])
-    links = []
-    at = left.number
-    for pair in steps:
-        to = pair.right if pair.left == at else pair.left
-        links.append(Link(questions[at], questions[to], pair.distance, pair.probability))
-        at = to
-    return tuple(links)
-
-
-def _strongest_path(pairs: Sequence[PairRecord], start: int, end: int) -> list[PairRecord]:
-    numbers = sorted({number for pair in pairs for number in (pair.left, pair.right)})
-    if start not in numbers or end not in numbers:
-        return []
-    position = {number: at for at, number in enumerate(numbers)}
-    between = {frozenset((position[pair.left], position[pair.right])): pair for pair in pairs}
-    left = [position[pair.left] for pair in pairs]
-    right = [position[pair.right] for pair in pairs]
-    weight = [1.0 + pair.distance for pair in pairs]  # the tree reads 0 as "no edge"; exact copies have distance 0
-    tree = minimum_spanning_tree(coo_array((weight, (left, right)), shape=(len(numbers), len(numbers))))
-    _, before = breadth_first_order(tree, position[end], directed=False)
-    steps = []
-    at = position[start]
-    while at != position[end]:
-        if before[at] < 0:
-            return []
-        steps.append(between[frozenset((at, int(before[at])))])
-        at = int(before[at])
-    return steps

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dedup.classifier import Classifier, from_json
+from dedup.decisions import Decisions
 from dedup.encoders import Encoder
 from dedup.errors import DedupError
 from dedup.index import check_generation
@@ -29,7 +30,9 @@ class Standing:
     generation: str
 
 
-def result_digest(corpus: Corpus, classifier: Classifier, reranker: Reranker | None, settings: Settings) -> str:
+def result_digest(
+    corpus: Corpus, classifier: Classifier, reranker: Reranker | None, decisions: Decisions, settings: Settings
+) -> str:
     """Return 64 hexadecimal digits over all that the result of a run is a function of."""
     whole = hashlib.sha256()
     for part in (corpus.ids, corpus.keys, corpus.rank):
@@ -44,6 +47,9 @@ def result_digest(corpus: Corpus, classifier: Classifier, reranker: Reranker | N
     whole.update(f"{classifier.identity} {asked} {settings.index}".encode())
     if reranker is not None:
         whole.update(reranker.rescoring.identity.encode())
+    if len(decisions):
+        for side in (*decisions.same, b"different", *decisions.different):
+            whole.update(side if isinstance(side, bytes) else np.ascontiguousarray(side).tobytes())
     return whole.hexdigest()
 
 

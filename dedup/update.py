@@ -20,6 +20,7 @@ from dedup.classifier import Classifier
 from dedup.clustering import Clusters, name_clusters
 from dedup.collapse import Texts, as_question_pairs, collapse
 from dedup.continuity import changed_duplicates, cluster_events, keep_ids
+from dedup.decisions import Decisions, constraints
 from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
 from dedup.errors import BelowRecallFloor, CorpusChanged, DedupError
 from dedup.features import Described, background_of, describe_questions, needs_texts
@@ -101,6 +102,7 @@ class State:
     """A corpus with its vectors."""
 
     corpus: Corpus
+    decisions: Decisions
     digest: str  # of all that the result is a function of
     texts: Texts
     embeddings: Float32  # (n_texts, d)
@@ -139,7 +141,8 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
         corpus = store.corpus()
         if not len(corpus):
             raise DedupError("no question is left on record; add some with `dedup run DUMP` or `dedup reindex DUMP`")
-        digest = result_digest(corpus, models.classifier, models.reranker, settings)
+        decisions = store.decisions()
+        digest = result_digest(corpus, models.classifier, models.reranker, decisions, settings)
         if (standing := standing_result(store, settings, encoder, digest)) is not None:
             counts = replace(standing.counts, **_of_this_run(news, encoded), **_NO_CHANGES)
             store.finish_run(
@@ -154,7 +157,7 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
             return Updated(counts, standing.generation, encoder, standing.classifier, models.rescoring, reused=True)
         texts = collapse(corpus.ids, corpus.keys)
         encoded += encode_missing(encoder, vectors, texts.keys, store.texts, job.watch)
-        state = State(corpus, digest, texts, vectors.gather(texts.keys), vectors, encoded)
+        state = State(corpus, decisions, digest, texts, vectors.gather(texts.keys), vectors, encoded)
         try:
             updated = _publish(job, news, models, state, last)
         except CorpusChanged as changed:
@@ -289,7 +292,16 @@ def _find(job: Job, models: Models, state: State, last: str | None) -> Found:
     second = None
     if models.reranker is not None:
         second = SecondJudgement(models.reranker, lambda rows: _texts_in_order(job.store, texts.keys[rows]))
-    return find_duplicates(Matcher(embeddings, described, models.classifier), near, settings, watch, second, known)
+    decided = None
+    if len(state.decisions):
+        decided = constraints(state.decisions, texts.keys)
+        if contradicted := len(decided.contradicted):
+            log.warning(
+                "%d rejected pairs are held together by confirmed ones; neither count until one changes",
+                contradicted,
+            )
+    matcher = Matcher(embeddings, described, models.classifier)
+    return find_duplicates(matcher, near, settings, watch, second, known, decided)
 
 
 def _known(settings: Settings, last: str, keys: Keys, encoder: Encoder) -> Known | None:

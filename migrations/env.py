@@ -8,6 +8,7 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
+from dedup.store import service_models  # noqa: F401 - its tables are part of the metadata
 from dedup.store.database import Database
 from dedup.store.models import Base
 

@@ -15,10 +15,11 @@ from fakes import HashingEncoder, SharedWords
 from dedup.classifier import Feature, save_classifier
 from dedup.distance import distance
 from dedup.errors import GenerationMismatch, NoGeneration
+from dedup.explanation import _strongest_path, explain
 from dedup.export import export_pairs
 from dedup.features.surroundings import FEWEST
 from dedup.pipeline import RunResult
-from dedup.queries import Searcher, _strongest_path, explain
+from dedup.queries import Searcher
 from dedup.questions import Metric
 from dedup.settings import Settings
 from dedup.store import PairRecord, Store

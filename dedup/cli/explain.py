@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,9 +12,7 @@ from dedup.cli.output import print_json, printable
 from dedup.settings import Resolved
 
 if TYPE_CHECKING:
-    from dedup.classifier import Feature
-    from dedup.queries import Explanation
-    from dedup.store import QuestionRecord
+    from dedup.explanation import Explanation
 
 
 @click.command()
@@ -28,70 +26,17 @@ def explain(left: str, right: str, source: str | None, resolved: Resolved, as_js
 
     Each is the id of a recorded question, or a text.
     """
+    from dedup.explanation import explain as explain_pair
+    from dedup.explanation import explained
     from dedup.in_service import settings_in_service
-    from dedup.queries import explain as explain_pair
     from dedup.store import Store
 
     with Store.open(resolved.settings.db, create=False) as store:
         explanation = explain_pair(store, settings_in_service(store, resolved), left, right, source)
     if as_json:
-        print_json(_as_json(explanation))
+        print_json(explained(explanation))
     else:
         _print(explanation)
-
-
-def _as_json(explanation: Explanation) -> dict[str, Any]:
-    classifier = explanation.classifier
-    return {
-        "left": _side(explanation.left),
-        "right": _side(explanation.right),
-        "same_text": explanation.same_text,
-        "distance": {"manhattan": explanation.manhattan, "euclidean": explanation.euclidean},
-        "metric": str(classifier.metric),
-        "probability": explanation.probability,
-        "threshold": explanation.threshold,
-        "duplicate": explanation.duplicate,
-        "reranked": None
-        if explanation.second is None
-        else {"reranker": explanation.second.reranker, "classified": explanation.second.classified},
-        "classifier": {
-            "identity": classifier.identity,
-            "encoder": classifier.encoder,
-            "slope": classifier.slope,
-            "intercept": classifier.intercept,
-            "prior": classifier.prior,
-            "features": [_feature(feature, explanation) for feature in classifier.features],
-            "fit": dict(classifier.fit),
-        },
-        "chain": [
-            {
-                "left": link.left.id,
-                "left_source": link.left.source,
-                "right": link.right.id,
-                "right_source": link.right.source,
-                "distance": link.distance,
-                "probability": link.probability,
-            }
-            for link in explanation.chain
-        ],
-    }
-
-
-def _feature(feature: Feature, explanation: Explanation) -> dict[str, Any]:
-    """Return what a feature of the pair adds to the log-odds; a value that is not known is null and adds nothing."""
-    value = explanation.features[feature.name]
-    return {
-        "name": feature.name,
-        "value": None if isnan(value) else value,
-        "typical": feature.typical,
-        "log_odds": float(feature.log_odds(value)),
-    }
-
-
-def _side(side: QuestionRecord | str) -> dict[str, Any]:
-    if isinstance(side, str):
-        return {"id": None, "text": side, "cluster": None}
-    return {"id": side.id, "source": side.source, "text": side.text, "cluster": side.cluster_id}
 
 
 def _print(explanation: Explanation) -> None:

@@ -24,9 +24,12 @@ from dedup.cli.logs import logs_are_json, show_logs
 from dedup.cli.options import Invocation
 from dedup.cli.query import query
 from dedup.cli.reindex import delete, reindex
+from dedup.cli.review import review
 from dedup.cli.run import run
 from dedup.cli.schedule import schedule
+from dedup.cli.serve import serve
 from dedup.cli.status import status
+from dedup.cli.token import token
 from dedup.cli.train import train
 from dedup.errors import DedupError, ExitCode
 from dedup.settings import LogFormat
@@ -68,6 +71,9 @@ for command in (
     diff,
     export,
     status,
+    review,
+    serve,
+    token,
     schedule,
     train,
     calibrate,

@@ -51,7 +51,8 @@ class StaticEncoder:
         ids = np.fromiter((token for own in tokens for token in own), dtype=np.int32, count=int(ends[-1]))
         bag = csr_array((np.ones(len(ids), dtype=np.float32), ids, ends), shape=(len(tokens), len(self._vectors)))
         vectors = np.asarray(bag @ self._vectors, dtype=np.float32)
-        vectors[counts == 0] = self._vectors.mean(axis=0)
+        if not counts.all():
+            vectors[counts == 0] = self._vectors.mean(axis=0)
         return unit_rows(vectors, texts)
 
     @cached_property

@@ -14,6 +14,7 @@ from dedup.index.generations import (
     save_generation,
     stored_vectors,
 )
+from dedup.index.overlay import Overlay
 from dedup.index.protocol import Index
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Generation",
     "Index",
     "IndexedRows",
+    "Overlay",
     "Sample",
     "amend_index",
     "approximates",

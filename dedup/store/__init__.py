@@ -1,11 +1,12 @@
 """The records: questions, pairs, clusters, runs and labels, in SQLite or PostgreSQL.
 
-`Store` is the way in. It is the sum of its parts, one module each: `ingest` takes questions and labels, `deletions`
-drops questions, `corpus` gives them back as arrays, `results` replaces what the last run found, which `recorded` reads
-and `history` remembers, `publication` says what is in service, `runs` keeps the book, `browse` and `export` answer;
-`locking` lets one job at a time change what is recorded. Below them `bulk` writes many rows at once, `differences` says
-which, `revision` counts the corpus's changes, `database` holds connections and transactions, `models` the tables,
-`schema` their revision.
+`Store` is the way in. It is the sum of its parts, one module each: `ingest` takes questions and labels, `edits` single
+questions, `deletions` drops questions, `corpus` gives them back as arrays, `results` replaces what the last run found,
+which `recorded` reads and `history` remembers, `publication` says what is in service, `runs` keeps the book, `browse`,
+`paging` and `export` answer; `tokens` says who may write, `audit` who did, `reviews` what people decided; `locking`
+lets one job at a time change what is recorded. Below them `bulk` writes many rows at once, `differences` says which,
+`revision` counts the corpus's changes, `database` holds connections and transactions, `models` and `service_models` the
+tables, `schema` their revision.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from dedup.store.audit import Act, Audit
 from dedup.store.browse import (
     Browse,
     ClusterRecord,
@@ -27,6 +29,7 @@ from dedup.store.corpus import Corpus, CorpusReads
 from dedup.store.database import Database, database_file, display_url, has_password
 from dedup.store.deletions import Deletions
 from dedup.store.differences import pair_places
+from dedup.store.edits import Edited, Edits
 from dedup.store.export import Export, ExportedMember, ExportedPair, ExportedQuestion
 from dedup.store.history import (
     ChangedDuplicates,
@@ -39,23 +42,30 @@ from dedup.store.history import (
 )
 from dedup.store.ingest import Ingest, RecordedBatch
 from dedup.store.locking import database_lock
+from dedup.store.paging import ClusterOrder, Duplicate, Pages, ServiceState
 from dedup.store.publication import GenerationRecord, InService, Publications
 from dedup.store.recorded import Recorded, RecordedClusters, RecordedPairs, RecordedReads
 from dedup.store.results import Results, RunFindings
+from dedup.store.reviews import Reviewed, ReviewRecord, Reviews, Stratum, Verdict
 from dedup.store.runs import KILLED, EncoderRecord, RunKind, RunOutcome, RunRecord, Runs, RunState
 from dedup.store.schema import HEAD, current, prepare, upgrade
+from dedup.store.tokens import Scope, TokenRecord, Tokens
 
 __all__ = [
     "HEAD",
     "KILLED",
+    "Act",
     "ChangedDuplicates",
     "ClusterEvent",
     "ClusterEvents",
+    "ClusterOrder",
     "ClusterRecord",
     "ClusterSummary",
     "Corpus",
     "Counts",
     "Difference",
+    "Duplicate",
+    "Edited",
     "EncoderRecord",
     "EventKind",
     "ExportedMember",
@@ -72,12 +82,19 @@ __all__ = [
     "RecordedClusters",
     "RecordedPairs",
     "Representative",
+    "ReviewRecord",
+    "Reviewed",
     "RunFindings",
     "RunKind",
     "RunOutcome",
     "RunRecord",
     "RunState",
+    "Scope",
+    "ServiceState",
     "Store",
+    "Stratum",
+    "TokenRecord",
+    "Verdict",
     "current",
     "database_file",
     "database_lock",
@@ -88,7 +105,23 @@ __all__ = [
 ]
 
 
-class Store(Ingest, Deletions, CorpusReads, RecordedReads, Results, Publications, Runs, History, Browse, Export):
+class Store(
+    Ingest,
+    Edits,
+    Deletions,
+    CorpusReads,
+    RecordedReads,
+    Results,
+    Publications,
+    Runs,
+    History,
+    Browse,
+    Pages,
+    Export,
+    Tokens,
+    Reviews,
+    Audit,
+):
     """One open database. A context manager; several processes and threads may have one each on the same database."""
 
     def __init__(self, database: Database) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.orm import aliased
 
-from dedup.errors import StoreError, UnknownQuestion
+from dedup.errors import UnknownQuestion, UnknownRecord
 from dedup.questions import Keys, question_key
 from dedup.store.bulk import rows_among
 from dedup.store.database import Database
@@ -131,7 +131,7 @@ class Browse:
     def questions(self, numbers: Sequence[int]) -> dict[int, QuestionRecord]:
         """Return the recorded questions among these numbers, by number."""
         with self._database.reading() as connection:
-            return _questions(connection, sorted(set(numbers)))
+            return read_questions(connection, sorted(set(numbers)))
 
     def representatives_for_keys(self, keys: Keys) -> dict[bytes, Representative]:
         """Return, for each text key that is recorded, the best-ranked question with that text."""
@@ -146,7 +146,7 @@ class Browse:
             canonical: dict[int, int] = {
                 row.id: row.canonical_id for row in rows_among(connection, statement, ClusterRow.id, clusters)
             }
-            questions = _questions(connection, sorted(set(canonical.values())))
+            questions = read_questions(connection, sorted(set(canonical.values())))
         return {
             key: Representative(
                 question, None if question.cluster_id is None else questions[canonical[question.cluster_id]]
@@ -155,32 +155,32 @@ class Browse:
         }
 
     def cluster(self, cluster_id: int) -> ClusterRecord:
-        """Return a cluster with its members; StoreError where none has this id."""
+        """Return a cluster with its members; UnknownRecord where none has this id."""
         statement = (
             _QUESTION.add_columns(MemberRow.probability)
             .where(MemberRow.cluster_id == cluster_id)
             .order_by(*natural_order(QuestionRow))
         )
         with self._database.reading() as connection:
-            summary = _summaries(connection, _CLUSTER.where(ClusterRow.id == cluster_id))
+            summary = read_summaries(connection, CLUSTER.where(ClusterRow.id == cluster_id))
             rows = connection.execute(statement).all()
         if not summary:
-            raise StoreError(f"no cluster {cluster_id} is recorded; expected an id of the last run's clusters")
+            raise UnknownRecord(f"no cluster {cluster_id} is recorded; expected an id of the last run's clusters")
         members = [Member(_question(row[:-1]), row[-1]) for row in rows]
         members.sort(key=lambda member: member.question.number != summary[0].canonical.number)
         return ClusterRecord(summary[0], tuple(members))
 
     def largest_clusters(self, limit: int) -> list[ClusterSummary]:
         """Return the largest clusters of at least two questions, the largest first; at equal size by their ids."""
-        statement = _CLUSTER.where(ClusterRow.size >= 2).order_by(ClusterRow.size.desc(), ClusterRow.id).limit(limit)
+        statement = CLUSTER.where(ClusterRow.size >= 2).order_by(ClusterRow.size.desc(), ClusterRow.id).limit(limit)
         with self._database.reading() as connection:
-            return _summaries(connection, statement)
+            return read_summaries(connection, statement)
 
     def least_certain_clusters(self, limit: int) -> list[ClusterSummary]:
         """Return the clusters of two questions or more with the weakest links, the weakest first; then by id."""
-        weakest = _CLUSTER.where(ClusterRow.size >= 2).order_by(ClusterRow.weakest_probability, ClusterRow.id)
+        weakest = CLUSTER.where(ClusterRow.size >= 2).order_by(ClusterRow.weakest_probability, ClusterRow.id)
         with self._database.reading() as connection:
-            return _summaries(connection, weakest.limit(limit))
+            return read_summaries(connection, weakest.limit(limit))
 
     def pairs_of_cluster(self, cluster_id: int) -> list[PairRecord]:
         """Return the recorded pairs of which both questions are in a cluster, sorted by (left, right)."""
@@ -235,7 +235,7 @@ _QUESTION = select(
     MemberRow.cluster_id,
 ).outerjoin(MemberRow, MemberRow.question_id == QuestionRow.id)
 
-_CLUSTER = select(
+CLUSTER = select(
     ClusterRow.id, ClusterRow.canonical_id, ClusterRow.size, ClusterRow.weakest_probability, ClusterRow.run_id
 )
 
@@ -245,14 +245,16 @@ def _question(row: Sequence[Any]) -> QuestionRecord:
     return QuestionRecord(number, source, id_, text, key, created, score, views, tuple(tags), *rest)
 
 
-def _questions(connection: Connection, numbers: Sequence[int]) -> dict[int, QuestionRecord]:
+def read_questions(connection: Connection, numbers: Sequence[int]) -> dict[int, QuestionRecord]:
+    """Return the recorded questions among these numbers, ascending, by number."""
     found = (_question(row) for row in rows_among(connection, _QUESTION, QuestionRow.id, numbers))
     return {question.number: question for question in found}
 
 
-def _summaries(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[ClusterSummary]:
+def read_summaries(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[ClusterSummary]:
+    """Return the clusters that a statement of `CLUSTER` selects, in its order."""
     rows = connection.execute(statement).all()
-    canonical = _questions(connection, sorted(row.canonical_id for row in rows))
+    canonical = read_questions(connection, sorted(row.canonical_id for row in rows))
     return [ClusterSummary(id_, canonical[number], *rest) for id_, number, *rest in rows]
 
 

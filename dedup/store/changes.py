@@ -77,6 +77,34 @@ def record_changes(connection: Connection, run_id: int, given: Sequence[Given]) 
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """What became of questions that take whatever is said last: their numbers, each in one of the three."""
+
+    added: frozenset[int]
+    changed: frozenset[int]
+    unchanged: frozenset[int]
+    moved: frozenset[int]  # of the changed ones, those that have another text key than before
+
+
+def record_latest(connection: Connection, run_id: int, given: Sequence[Given]) -> Latest:
+    """Record questions as they are given, whoever recorded them before; of several with one number the last counts.
+
+    Raises StoreError where a number belongs to another question.
+    """
+    rows = {number: _row(question, key, run_id) for number, key, question in given}
+    before = _recorded(connection, sorted(rows))
+    for number, known in before.items():
+        if known[:2] != rows[number][:2]:
+            raise _same_number(number, rows[number], known)
+    added = frozenset(rows.keys() - before.keys())
+    changed = frozenset(number for number, known in before.items() if known[:-1] != rows[number][:-1])
+    if written := {number: rows[number] for number in added | changed}:
+        _write(connection, written)
+    moved = frozenset(number for number in changed if before[number].text_key != rows[number].text_key)
+    return Latest(added, changed, frozenset(before.keys() - changed), moved)
+
+
 def _recorded(connection: Connection, numbers: Sequence[int]) -> dict[int, _Row]:
     statement = select(
         QuestionRow.id,

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, ScalarSelect, Select, func, insert, select, update
 
-from dedup.errors import StoreError
+from dedup.errors import StoreError, UnknownRecord
 from dedup.questions import Metric
 from dedup.store.database import Database, storable
 from dedup.store.models import EncoderRow, GenerationRow, RunRow, ServiceRow
@@ -166,7 +166,7 @@ class Runs:
         return killed
 
     def run(self, run_id: int) -> RunRecord:
-        """Return a run; StoreError where none has this id."""
+        """Return a run; UnknownRecord where none has this id."""
         found = self._first_run(RUN.where(RunRow.id == run_id))
         if found is None:
             raise _no_run(run_id)
@@ -263,5 +263,5 @@ def _generation_id(name: str) -> ScalarSelect[int]:
     return select(GenerationRow.id).where(GenerationRow.name == name).scalar_subquery()
 
 
-def _no_run(run_id: int) -> StoreError:
-    return StoreError(f"no run {run_id} is recorded; expected an id that start_run returned")
+def _no_run(run_id: int) -> UnknownRecord:
+    return UnknownRecord(f"no run {run_id} is recorded; expected an id that start_run returned")

@@ -15,6 +15,7 @@ from dedup.classifier import load_classifier, save_classifier
 from dedup.pipeline import run
 from dedup.questions import Metric
 from dedup.settings import FAST_ENCODER, Settings
+from dedup.store import HEAD
 
 
 @pytest.fixture
@@ -312,9 +313,9 @@ def test_evaluate_judges_the_installed_classifier_and_threshold(dedup: Dedup, tm
 def test_db_upgrade_and_current(dedup: Dedup, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new.db'}"
     assert "empty" in dedup("db", "current", "--db", url).out
-    assert "to revision 0001" in dedup("db", "upgrade", "--db", url).out
-    assert "Already at revision 0001" in dedup("db", "upgrade", "--db", url).out
-    assert dedup("db", "current", "--db", url, "--json").json == {"revision": "0001", "head": "0001"}
+    assert f"to revision {HEAD}" in dedup("db", "upgrade", "--db", url).out
+    assert f"Already at revision {HEAD}" in dedup("db", "upgrade", "--db", url).out
+    assert dedup("db", "current", "--db", url, "--json").json == {"revision": HEAD, "head": HEAD}
 
 
 def test_escape_sequences_in_a_question_do_not_reach_the_terminal(dedup: Dedup, tmp_path: Path) -> None:

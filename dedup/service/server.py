@@ -1,0 +1,54 @@
+"""The server: uvicorn around the application."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from types import FrameType
+
+import uvicorn
+
+from dedup.service.access import require_safe_host
+from dedup.service.app import create_app
+from dedup.service.engine import Limits, Service
+from dedup.settings import Resolved
+from dedup.store import Store
+
+log = logging.getLogger(__name__)
+
+DRAINED = 20
+"""Seconds for which requests under way may go on once the server is asked to stop."""
+
+
+def serve(resolved: Resolved, *, host: str, port: int, limits: Limits) -> None:
+    """Serve until SIGINT or SIGTERM, then answer what is under way and return.
+
+    Raises
+    ------
+    DedupError
+        Where the database cannot be opened, or ``host`` is open to others and no token exists.
+    """
+    with Store.open(resolved.settings.db) as store:
+        require_safe_host(store, host)
+        if not store.has_tokens():
+            log.warning(
+                "no access token exists: everybody on this machine may read and write; "
+                "`dedup token create` makes the first"
+            )
+        # uvicorn drains at these signals, and then raises them once more: a service that was asked to stop has done so.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _already_stopped)
+        log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+        uvicorn.run(
+            create_app(Service(store, resolved, limits)),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,  # it would have paths, and those may have questions
+            server_header=False,
+            timeout_graceful_shutdown=DRAINED,
+        )
+
+
+def _already_stopped(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing."""

@@ -1,0 +1,66 @@
+"""Generations change and questions are added while queries come: every answer is right."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from corpora import KITCHEN
+from fastapi.testclient import TestClient
+
+SWITCHES = 4
+
+
+class Using:
+    """Threads that ask and add until they are stopped, and note every answer that is wrong."""
+
+    def __init__(self, client: TestClient) -> None:
+        self._client = client
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=work) for work in (self._ask, self._ask, self._add)]
+        self.wrong: list[str] = []
+        self.asked = self.added = 0
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self) -> None:
+        while not self._stop.is_set():
+            for own, text, _ in KITCHEN:
+                answer = self._client.post("/v1/query", json={"text": text, "k": 1})
+                self.asked += 1
+                if answer.status_code != 200 or answer.json()["matches"][0]["distance"] != 0.0:
+                    self.wrong.append(f"{own}: {answer.status_code} {answer.text}")
+
+    def _add(self) -> None:
+        while not self._stop.is_set():
+            self.added += 1
+            question = {"id": f"new-{self.added}", "text": f"What is {self.added} and {self.added**2} of something?"}
+            added = self._client.post("/v1/questions", json={"questions": [question]})
+            found = self._client.post("/v1/query", json={"text": question["text"], "k": 1})
+            if added.status_code != 200 or [m["id"] for m in found.json()["matches"]] != [question["id"]]:
+                self.wrong.append(f"{question['id']}: {added.status_code} {found.text}")
+            self._stop.wait(0.3)  # so that a run has time to publish
+
+
+def test_no_answer_is_wrong_while_generations_change_and_questions_are_added(
+    client: TestClient, run_csv: Callable[..., object]
+) -> None:
+    service, using = client.app.state.service, Using(client)
+    generations = set()
+    switch = 0
+    try:
+        while switch < SWITCHES or using.added < SWITCHES:
+            run_csv([(f"run-{switch}", f"Who counts to {switch}?", 1)])
+            service.look()
+            generations.add(service.snapshot.state.generation)
+            switch += 1
+    finally:
+        using.stop()
+    assert using.wrong == []
+    assert using.asked > SWITCHES
+    assert len(generations) >= SWITCHES
