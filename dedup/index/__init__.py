@@ -5,9 +5,12 @@ from dedup.index.faiss_index import FaissIndex
 from dedup.index.generations import (
     Generation,
     check_generation,
+    generation_names,
     load_generation,
     load_reference,
+    needed_segments,
     new_generation_name,
+    read_rows,
     remove_generations,
     save_generation,
 )
@@ -21,9 +24,12 @@ __all__ = [
     "approximates",
     "build_index",
     "check_generation",
+    "generation_names",
     "load_generation",
     "load_reference",
+    "needed_segments",
     "new_generation_name",
+    "read_rows",
     "remove_generations",
     "save_generation",
 ]

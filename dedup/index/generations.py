@@ -7,7 +7,6 @@ recorded in SQL, not here. indexes/README.md describes the format for other read
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dedup.artifacts import MANIFEST, read_manifest, writing
+from dedup.artifacts import MANIFEST, read_manifest, remove, writing
 from dedup.encoders import VECTORS, Places, StoredVectors, segment_folder
 from dedup.errors import ArtifactDamaged, GenerationMismatch, NoGeneration
 from dedup.index.faiss_index import FaissIndex
@@ -133,7 +132,27 @@ def load_reference(folder: Path, name: str, *, fingerprint: str, encoder: str, m
 def remove_generations(folder: Path, names: Sequence[str]) -> None:
     """Remove generations that are no longer wanted; one that cannot be removed, or is not there, is passed over."""
     for name in names:
-        shutil.rmtree(folder / name, ignore_errors=True)
+        remove(folder / name)
+
+
+def generation_names(folder: Path) -> list[str]:
+    """Return the names of all generations that have a folder, whoever recorded them, in the order they were begun."""
+    return sorted(path.name for path in folder.glob("generation-*") if path.is_dir())
+
+
+def needed_segments(folder: Path, name: str) -> list[Path]:
+    """Return the folders of the vectors that a generation needs; ArtifactDamaged where it cannot be read."""
+    manifest = read_manifest(folder / name)
+    vectors = segment_folder(folder / VECTORS, str(manifest["fingerprint"]))
+    return [vectors / segment for segment in manifest["segments"]]
+
+
+def read_rows(folder: Path, name: str) -> tuple[Keys, Places]:
+    """Return the text keys of a generation's rows, and the places of their vectors, as they are written there."""
+    manifest = read_manifest(folder / name)
+    keys = np.load(folder / name / _KEYS, allow_pickle=False)
+    at = np.load(folder / name / _PLACES, allow_pickle=False)
+    return keys, Places(tuple(manifest["segments"]), at)
 
 
 def _refuse_others(name: str, manifest: Mapping[str, Any], fingerprint: str, encoder: str, metric: Metric) -> None:

@@ -51,7 +51,7 @@ def staged(connection: Connection, model: type[Base], columns: Columns, *, key: 
         sqlite_with_rowid=not keyed,
     )
     rows.create(connection, checkfirst=False)
-    _load(connection, rows, columns)
+    load(connection, rows, columns)
     yield rows
     rows.drop(connection, checkfirst=False)  # after an error the rollback does it
 
@@ -63,7 +63,7 @@ def is_empty(connection: Connection, model: type[Base]) -> bool:
 
 def append(connection: Connection, model: type[Base], columns: Columns) -> None:
     """Add rows that are not there yet, in the order of the primary key."""
-    _load(connection, table(model), columns)
+    load(connection, table(model), columns)
 
 
 def fill(connection: Connection, model: type[Base], columns: Columns) -> None:
@@ -138,7 +138,8 @@ def batched(values: Sequence[T], size: int = _LISTED) -> Iterator[Sequence[T]]:
         yield values[start : start + size]
 
 
-def _load(connection: Connection, rows: Table, columns: Columns) -> None:
+def load(connection: Connection, rows: Table, columns: Columns) -> None:
+    """Add rows to a table as it stands in the database, in the order in which they are given."""
     names = ", ".join(columns)
     if connection.dialect.name == "sqlite":
         insert = f"INSERT INTO {rows.name} ({names}) VALUES "

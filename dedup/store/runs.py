@@ -20,10 +20,12 @@ KILLED = "killed: it ended without a word (SIGKILL, no memory left, a power cut)
 
 
 class RunKind(StrEnum):
-    """What was asked for: a batch over a dump, or the index built anew."""
+    """What was asked for: a batch over a dump, the night's changes, an older index back, or damage mended."""
 
     RUN = "run"
     REINDEX = "reindex"
+    ROLLBACK = "rollback"
+    REPAIR = "repair"
 
 
 class RunState(StrEnum):
