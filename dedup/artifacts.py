@@ -1,8 +1,9 @@
 """Files and folders that are either complete and unaltered, or not there: reports, generations, vector segments.
 
 An artifact is a folder of files and a ``manifest.json`` that names each file, by its path in the folder, with its size
-and SHA-256, beside the facts its owner adds. It is written under a temporary name beside its final one, flushed to disk, and renamed into
-place: a kill at any instant leaves the old state or the new one. Nothing executable is ever read from one.
+and SHA-256, beside the facts its owner adds. It is written under a temporary name beside its final one, flushed to
+disk, and renamed into place: a kill at any instant leaves the old state or the new one. Nothing executable is ever read
+from one.
 """
 
 from __future__ import annotations
@@ -91,6 +92,29 @@ def damage(folder: Path) -> list[ArtifactDamaged]:
         except ArtifactDamaged as error:
             found.append(error)
     return found
+
+
+def copy(folder: Path, to: Path, *, link: bool) -> None:
+    """Copy an artifact, complete or not at all, and read the copy through; with ``link``, share files where that works.
+
+    Sharing is safe, for an artifact's files are never changed; it takes one file system for both.
+
+    Raises
+    ------
+    ArtifactDamaged
+        If a file is not as the artifact's manifest says; no copy is left then.
+    DedupError
+        Where the copy cannot be written.
+    """
+    manifest, expected = _expected(folder)
+    facts = {name: value for name, value in manifest.items() if name != "files"}
+    with writing(to, facts) as beside:
+        for name in expected:
+            (beside / name).parent.mkdir(parents=True, exist_ok=True)
+            _copy_file(folder / name, beside / name, link=link)
+    if _expected(to)[1] != expected:
+        remove(to)
+        raise damage(folder)[0]
 
 
 def remove(folder: Path) -> None:
@@ -184,6 +208,14 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _copy_file(file: Path, to: Path, *, link: bool) -> None:
+    if link:
+        with suppress(OSError):  # another file system, or one without links
+            os.link(file, to)
+            return
+    shutil.copyfile(file, to)
+
+
 def _expected(folder: Path) -> tuple[dict[str, Any], dict[str, tuple[int, str]]]:
     """Return an artifact's manifest, and the size and SHA-256 that it gives for each file."""
     try:
@@ -201,9 +233,7 @@ def _verify(folder: Path, name: str, size: int, digest: str, verified: Signature
     try:
         status = file.stat()
         if status.st_size != size:
-            raise ArtifactDamaged(
-                f"{file} has {status.st_size} bytes, its manifest says {size}; {_remedy(folder)}"
-            )
+            raise ArtifactDamaged(f"{file} has {status.st_size} bytes, its manifest says {size}; {_remedy(folder)}")
         signature: Signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, digest]
         if signature != verified and (found := sha256(file)) != digest:
             raise ArtifactDamaged(

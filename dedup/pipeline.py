@@ -25,7 +25,6 @@ from dedup.index import (
     approximates,
     build_index,
     new_generation_name,
-    remove_generations,
     save_generation,
 )
 from dedup.ingest import Ingested, ingest
@@ -49,8 +48,6 @@ log = logging.getLogger(__name__)
 
 PUBLISHING = "write"
 """The stage in which the results take effect: from there on a run is quicker finished than done again."""
-
-_KEPT_GENERATIONS = 1  # beside the one in service: for who still reads it, and to go back to
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +275,6 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
             corpus_revision=corpus.revision,
         )
         advance(len(pairs.left))
-    remove_generations(settings.indexes, store.superseded_generations()[_KEPT_GENERATIONS:])
     return _report(job, ingested, encoder, classifier, rescoring, counts, generation, reused=False)
 
 

@@ -2,9 +2,10 @@
 
 `Store` is the way in. It is the sum of its parts, one module each: `ingest` takes questions and labels, `corpus` gives
 them back as arrays, `results` replaces what the last run found, `publication` says what is in service, `runs` keeps the
-book, `browse` and `export` answer; `locking` lets one job at a time change what is recorded. Below them `bulk` writes
-many rows at once, `revision` counts the corpus's changes, `database` holds connections and transactions, `models` the
-tables, `schema` their revision.
+book, `browse` and `export` answer; `generations` is the book of indexes, `retention` forgets, `soundness` checks,
+`copying` gives every table as a file and takes it back; `locking` lets one job at a time change what is recorded. Below
+them `bulk` writes many rows at once, `revision` counts the corpus's changes, `database` holds connections and
+transactions, `models` the tables, `schema` their revision.
 """
 
 from __future__ import annotations
@@ -22,15 +23,19 @@ from dedup.store.browse import (
     QuestionRecord,
     Representative,
 )
+from dedup.store.copying import Copying, Snapshot, copy_in, is_in_use
 from dedup.store.corpus import Corpus, CorpusReads
 from dedup.store.database import Database, database_file, display_url, has_password
 from dedup.store.export import Export, ExportedMember, ExportedPair, ExportedQuestion
+from dedup.store.generations import Generations
 from dedup.store.ingest import Ingest, Recorded
 from dedup.store.locking import database_lock
 from dedup.store.publication import GenerationRecord, InService, Publications
 from dedup.store.results import RecordedClusters, RecordedPairs, Results
+from dedup.store.retention import OldRun, Retention
 from dedup.store.runs import KILLED, EncoderRecord, RunKind, RunOutcome, RunRecord, Runs, RunState
 from dedup.store.schema import HEAD, current, prepare, upgrade
+from dedup.store.soundness import Soundness
 
 __all__ = [
     "HEAD",
@@ -46,6 +51,7 @@ __all__ = [
     "GenerationRecord",
     "InService",
     "Member",
+    "OldRun",
     "PairRecord",
     "QuestionRecord",
     "Recorded",
@@ -56,17 +62,22 @@ __all__ = [
     "RunOutcome",
     "RunRecord",
     "RunState",
+    "Snapshot",
     "Store",
+    "copy_in",
     "current",
     "database_file",
     "database_lock",
     "display_url",
     "has_password",
+    "is_in_use",
     "upgrade",
 ]
 
 
-class Store(Ingest, CorpusReads, Results, Publications, Runs, Browse, Export):
+class Store(
+    Ingest, CorpusReads, Results, Publications, Runs, Browse, Export, Generations, Retention, Soundness, Copying
+):
     """One open database. A context manager; several processes and threads may have one each on the same database."""
 
     def __init__(self, database: Database) -> None:
