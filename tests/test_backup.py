@@ -10,21 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from corpora import KITCHEN, many_questions, write_csv
+from corpora import KITCHEN, fake_classifier, many_questions, write_csv
 from damages import DAMAGES
+from fakes import HashingEncoder
 from processes import encoded, started, until
-from sqlalchemy import text
+from sqlalchemy import MetaData, text
 
 from dedup import backup
 from dedup.artifacts import MANIFEST
 from dedup.backup import restore, save
+from dedup.classifier import save_classifier
 from dedup.errors import ArtifactDamaged, DedupError, StoreError
-from dedup.pipeline import RunResult
+from dedup.pipeline import RunResult, run
 from dedup.progress import Silent
 from dedup.queries import Searcher
 from dedup.settings import Settings
 from dedup.soundness import examine
-from dedup.store import HEAD, Store, copy_in
+from dedup.store import HEAD, Store, copy_in, copying, current, upgrade
 from dedup.store.database import Database
 from dedup.store.models import Base
 
@@ -48,15 +50,18 @@ def answers(settings: Settings) -> list[Any]:
         return Searcher.load(store, settings).query_many(ASKED, 4, 0.5)
 
 
+def with_classifier(settings: Settings, trigrams: HashingEncoder) -> Settings:
+    save_classifier(fake_classifier(trigrams.metric, trigrams), settings.indexes)
+    return settings
+
+
 def rows(settings: Settings) -> dict[str, list[Any]]:
     """Every row of every table, as Python has it."""
     database = Database(settings.db)
     try:
         with database.reading() as connection:
             return {
-                each.name: [
-                    tuple(row) for row in connection.execute(each.select().order_by(*each.primary_key.columns))
-                ]
+                each.name: [tuple(row) for row in connection.execute(each.select().order_by(*each.primary_key.columns))]
                 for each in Base.metadata.sorted_tables
             }
     finally:
@@ -66,16 +71,14 @@ def rows(settings: Settings) -> dict[str, list[Any]]:
 def test_what_is_restored_is_what_was_saved_also_in_the_other_kind_of_database(
     settings: Settings, elsewhere: Settings, run_csv: RunCsv, tmp_path: Path
 ) -> None:
-    labels = write_csv(tmp_path / "labels.csv", [("1", "3", 1), ("4", "6", 0)], ("id1", "id2", "is_duplicate"))
+    pairs = [("How do I boil an egg?", "How are eggs boiled?", 1), ("Can cats eat rice?", "Can dogs?", 0)]
+    labels = write_csv(tmp_path / "labels.csv", pairs, ("question1", "question2", "is_duplicate"))
     run_csv(KITCHEN)
-    from dedup.pipeline import run
-
     run([labels], settings)
     saved = save(settings, tmp_path / "backup")
     restored = restore(elsewhere, tmp_path / "backup")
     assert restored == saved
-    assert saved.rows["questions"] == len(KITCHEN)
-    assert saved.rows["labels"] == 2
+    assert (saved.rows["questions"], saved.rows["labels"]) == (len(rows(settings)["questions"]), 2)
     assert rows(elsewhere) == rows(settings)
     assert answers(elsewhere) == answers(settings)
     assert examine(elsewhere, Silent()).damages == ()
@@ -117,9 +120,7 @@ def test_a_backup_while_a_job_writes_is_of_one_moment(shared: Settings, run_csv:
         assert process.returncode == 0, process.communicate()[1]
     save(shared, tmp_path / "backup-last")
     for number, folder in enumerate([*taken, tmp_path / "backup-last"]):
-        there = replace(
-            shared, db=f"sqlite:///{tmp_path / f'there-{number}.db'}", indexes=tmp_path / f"there-{number}"
-        )
+        there = replace(shared, db=f"sqlite:///{tmp_path / f'there-{number}.db'}", indexes=tmp_path / f"there-{number}")
         restore(there, folder)
         assert examine(there, Silent()).damages == ()
         assert answers(there) == (before if number == 0 else answers(there))
@@ -151,9 +152,9 @@ def test_a_damaged_backup_is_refused_and_changes_nothing(
     settings: Settings, run_csv: RunCsv, tmp_path: Path, pattern: str, how: str
 ) -> None:
     run_csv(KITCHEN)
-    monkey = tmp_path / "backup"
-    save(settings, monkey)
-    (file,) = monkey.glob(pattern)
+    folder = tmp_path / "backup"
+    save(settings, folder)
+    (file,) = folder.glob(pattern)
     content = file.read_bytes()
     file.unlink()  # not the shared one
     file.write_bytes(content)
@@ -162,7 +163,7 @@ def test_a_damaged_backup_is_refused_and_changes_nothing(
         file.write_bytes(content.replace(b'"sha256": "', b'"sha256": "0', 1))
     there = replace(settings, db=f"sqlite:///{tmp_path / 'there.db'}", indexes=tmp_path / "there")
     with pytest.raises(ArtifactDamaged, match="give a folder that `dedup backup` wrote"):
-        restore(there, monkey)
+        restore(there, folder)
     assert not (tmp_path / "there.db").exists()
     assert examine(settings, Silent()).damages == ()
 
@@ -176,10 +177,11 @@ def test_damage_is_not_saved(settings: Settings, run_csv: RunCsv, tmp_path: Path
 
 
 def test_a_place_in_use_is_refused_unless_forced(
-    settings: Settings, elsewhere: Settings, run_csv: RunCsv, tmp_path: Path
+    settings: Settings, elsewhere: Settings, run_csv: RunCsv, trigrams: HashingEncoder, tmp_path: Path
 ) -> None:
     run_csv(KITCHEN)
     save(settings, tmp_path / "backup")
+    with_classifier(elsewhere, trigrams)
     run_csv([("1", "What else is there?", 1)], db=elsewhere.db, indexes=elsewhere.indexes)
     before = rows(elsewhere)
     with pytest.raises(DedupError, match="in use already; give empty ones, or --force"):
@@ -193,11 +195,11 @@ def test_a_place_in_use_is_refused_unless_forced(
 
 
 def test_a_restore_that_fails_half_way_leaves_what_was_there(
-    settings: Settings, elsewhere: Settings, run_csv: RunCsv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, elsewhere: Settings, run_csv: RunCsv, trigrams: HashingEncoder, tmp_path: Path, monkeypatch
 ) -> None:
     run_csv(KITCHEN)
     save(settings, tmp_path / "backup")
-    there = replace(settings, db=elsewhere.db, indexes=elsewhere.indexes)
+    there = with_classifier(elsewhere, trigrams)
     run_csv([("1", "What else is there?", 1)], db=there.db, indexes=there.indexes)
     before, recorded = answers(there), rows(there)
 
@@ -215,8 +217,6 @@ def test_a_restore_that_fails_half_way_leaves_what_was_there(
 
 
 def test_a_backup_of_an_earlier_revision_is_brought_up_to_date(elsewhere: Settings, tmp_path: Path) -> None:
-    from dedup.store import current, upgrade
-
     old = f"sqlite:///{tmp_path / 'old.db'}"
     upgrade(old, "0001")
     database = Database(old)
@@ -227,14 +227,19 @@ def test_a_backup_of_an_earlier_revision_is_brought_up_to_date(elsewhere: Settin
                 "(5, 'run', 'done', '2026-01-01 00:00:00', 'euclidean', 0.5, '{}', '{}', '{}')"
             )
         )
-    with Store(database) as store:
-        tables = store.copy_out(tmp_path).tables
-    copy_in(elsewhere.db, tmp_path, "0001", list(tables), replace=False)
+    with database.reading() as connection:
+        metadata = MetaData()
+        metadata.reflect(connection)
+        tables = [each.name for each in Base.metadata.sorted_tables if each.name in metadata.tables]
+        for name in tables:
+            copying._write(connection, copying._with_own_types(metadata.tables[name]), tmp_path)
+    database.close()
+    copy_in(elsewhere.db, tmp_path, "0001", tables, replace=False)
     assert current(elsewhere.db) == HEAD
     with Store.open(elsewhere.db) as store:
         assert store.last_run().id == 5
     with pytest.raises(StoreError, match=f"is at revision {HEAD}, the backup of revision 0001"):
-        copy_in(elsewhere.db, tmp_path, "0001", list(tables), replace=True)
+        copy_in(elsewhere.db, tmp_path, "0001", tables, replace=True)
 
 
 def test_a_generation_that_vanishes_meanwhile_is_taken_again(
