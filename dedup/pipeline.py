@@ -39,7 +39,14 @@ from dedup.reference import REFERENCE_SIZE, Near, nearest_reference
 from dedup.report import run_name, write_report
 from dedup.reranking import Reranker, Rescoring
 from dedup.reuse import result_digest, standing_result
-from dedup.run_report import RunCounts, describe_run, distance_histogram
+from dedup.run_report import (
+    RunCounts,
+    describe_run,
+    distance_histogram,
+    estimated_share,
+    histogram_reach,
+    with_drift,
+)
 from dedup.settings import AUTO, Settings
 from dedup.store import Corpus, GenerationRecord, RecordedClusters, RunKind, RunOutcome, Store
 from dedup.text import NORMALISER_VERSION, key_bytes
@@ -203,7 +210,12 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
     digest = result_digest(corpus, classifier, reranker, settings)
     if (standing := standing_result(store, settings, encoder, digest)) is not None:
         counts = replace(
-            standing.counts, read=ingested.read, rejected=ingested.rejected_rows, labels=ingested.labels, encoded=0
+            standing.counts,
+            read=ingested.read,
+            rejected=ingested.rejected_rows,
+            labels=ingested.labels,
+            encoded=0,
+            drift=[],
         )
         store.finish_run(
             job.run_id,
@@ -248,7 +260,10 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
         pair_recall_pairs=found.joined.recall_pairs,
         histogram=distance_histogram(found.pairs, classifier, settings),
         reranked=found.reranked,
+        reach=histogram_reach(classifier, settings),
+        estimated_share=estimated_share(found.joined.pairs, classifier),
     )
+    counts = with_drift(counts, store, job.run_id)
     generation = new_generation_name(job.started)
     with watch.stage(PUBLISHING, "pairs", total=len(pairs.left)) as advance:
         save_generation(
