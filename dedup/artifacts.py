@@ -1,8 +1,9 @@
 """Files and folders that are either complete and unaltered, or not there: reports, generations, vector segments.
 
-An artifact is a folder of files and a ``manifest.json`` that names each file with its size and SHA-256, beside the
-facts its owner adds. It is written under a temporary name beside its final one, flushed to disk, and renamed into
-place: a kill at any instant leaves the old state or the new one. Nothing executable is ever read from one.
+An artifact is a folder of files and a ``manifest.json`` that names each file, by its path in the folder, with its size
+and SHA-256, beside the facts its owner adds. It is written under a temporary name beside its final one, flushed to
+disk, and renamed into place: a kill at any instant leaves the old state or the new one. Nothing executable is ever read
+from one.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ def writing(folder: Path, facts: dict[str, Any]) -> Iterator[Path]:
         _sweep(beside.parent)
         beside.mkdir()
         yield beside
-        files = {file.name: _described(file) for file in sorted(beside.iterdir())}
+        written = sorted(beside.rglob("*"))
+        files = {file.relative_to(beside).as_posix(): _described(file) for file in written if not file.is_dir()}
         (beside / MANIFEST).write_text(json.dumps({**facts, "files": files}, indent=2) + "\n", "utf-8")
-        for file in beside.iterdir():
-            flush(file)
-        flush(beside)
+        for path in (*written, beside / MANIFEST, beside):
+            flush(path)
         beside.rename(folder)
         flush(folder.parent)
     except OSError as error:
@@ -70,19 +71,58 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     ArtifactDamaged
         Naming the file that is missing, cut short or altered.
     """
-    try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
-        files: Mapping[str, Mapping[str, Any]] = manifest["files"]
-        expected = {name: (int(about["bytes"]), str(about["sha256"])) for name, about in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtifactDamaged(
-            f"{folder / MANIFEST} is missing or not a manifest ({error}); {_remedy(folder)}"
-        ) from error
+    manifest, expected = _expected(folder)
     verified = _read_verified(folder)
-    found = {name: _verify(folder / name, *expected[name], verified.get(name)) for name in expected}
+    found = {name: _verify(folder, name, *expected[name], verified.get(name)) for name in expected}
     if found != verified:
         _remember_verified(folder, found)
     return manifest
+
+
+def damage(folder: Path) -> list[ArtifactDamaged]:
+    """Read every file of an artifact through, whatever was found before, and return what is wrong with each."""
+    try:
+        _, expected = _expected(folder)
+    except ArtifactDamaged as error:
+        return [error]
+    found = []
+    for name, (size, digest) in expected.items():
+        try:
+            _verify(folder, name, size, digest, None)
+        except ArtifactDamaged as error:
+            found.append(error)
+    return found
+
+
+def copy(folder: Path, to: Path, *, link: bool) -> None:
+    """Copy an artifact, complete or not at all, and read the copy through; with ``link``, share files where that works.
+
+    Sharing is safe, for an artifact's files are never changed; it takes one file system for both.
+
+    Raises
+    ------
+    ArtifactDamaged
+        If a file is not as the artifact's manifest says; no copy is left then.
+    DedupError
+        Where the copy cannot be written.
+    """
+    manifest, expected = _expected(folder)
+    facts = {name: value for name, value in manifest.items() if name != "files"}
+    with writing(to, facts) as beside:
+        for name in expected:
+            (beside / name).parent.mkdir(parents=True, exist_ok=True)
+            _copy_file(folder / name, beside / name, link=link)
+    if _expected(to)[1] != expected:
+        remove(to)
+        raise damage(folder)[0]
+
+
+def remove(folder: Path) -> None:
+    """Remove an artifact, at once as others see it; one that cannot be removed, or is not there, is passed over."""
+    beside = _beside(folder)
+    with suppress(OSError):
+        folder.rename(beside)
+    shutil.rmtree(beside, ignore_errors=True)
 
 
 @contextmanager
@@ -168,20 +208,39 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _verify(file: Path, size: int, digest: str, verified: Signature | None) -> Signature:
+def _copy_file(file: Path, to: Path, *, link: bool) -> None:
+    if link:
+        with suppress(OSError):  # another file system, or one without links
+            os.link(file, to)
+            return
+    shutil.copyfile(file, to)
+
+
+def _expected(folder: Path) -> tuple[dict[str, Any], dict[str, tuple[int, str]]]:
+    """Return an artifact's manifest, and the size and SHA-256 that it gives for each file."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+        files: Mapping[str, Mapping[str, Any]] = manifest["files"]
+        return manifest, {name: (int(about["bytes"]), str(about["sha256"])) for name, about in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArtifactDamaged(
+            f"{folder / MANIFEST} is missing or not a manifest ({error}); {_remedy(folder)}"
+        ) from error
+
+
+def _verify(folder: Path, name: str, size: int, digest: str, verified: Signature | None) -> Signature:
+    file = folder / name
     try:
         status = file.stat()
         if status.st_size != size:
-            raise ArtifactDamaged(
-                f"{file} has {status.st_size} bytes, its manifest says {size}; {_remedy(file.parent)}"
-            )
+            raise ArtifactDamaged(f"{file} has {status.st_size} bytes, its manifest says {size}; {_remedy(folder)}")
         signature: Signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, digest]
         if signature != verified and (found := sha256(file)) != digest:
             raise ArtifactDamaged(
-                f"{file} has SHA-256 {found[:16]}…, its manifest says {digest[:16]}…; {_remedy(file.parent)}"
+                f"{file} has SHA-256 {found[:16]}…, its manifest says {digest[:16]}…; {_remedy(folder)}"
             )
     except OSError as error:
-        raise ArtifactDamaged(f"{file} cannot be read ({error.strerror}); {_remedy(file.parent)}") from error
+        raise ArtifactDamaged(f"{file} cannot be read ({error.strerror}); {_remedy(folder)}") from error
     return signature
 
 

@@ -291,6 +291,17 @@ def load_classifier(indexes: Path, encoder: str, fingerprint: str, metric: Metri
     )
 
 
+def damaged_classifiers(indexes: Path) -> list[tuple[Path, ClassifierError]]:
+    """Return the files of the user's own classifiers that cannot be read, and why."""
+    found = []
+    for file in sorted(path for metric in Metric for path in (indexes / FOLDER).glob(f"*-{metric}.json")):
+        try:
+            _parsed(file)
+        except ClassifierError as error:
+            found.append((file, error))
+    return found
+
+
 def from_json(fields: Mapping[str, Any]) -> Classifier:
     """Return the classifier that `Classifier.to_json` wrote down."""
     own = {name: value for name, value in fields.items() if name != "format"}
@@ -303,6 +314,16 @@ def _file_name(fingerprint: str, metric: Metric) -> str:
 
 
 def _read(file: Traversable, fingerprint: str, metric: Metric) -> Classifier:
+    classifier = _parsed(file)
+    if (classifier.fingerprint, classifier.metric) != (fingerprint, metric):
+        raise ClassifierError(
+            f"{file} belongs to the encoder {classifier.encoder} with the {classifier.metric} distance, asked for was "
+            f"{metric} with fingerprint {fingerprint[:16]}; run `dedup calibrate` for this encoder"
+        )
+    return classifier
+
+
+def _parsed(file: Traversable) -> Classifier:
     try:
         fields = json.loads(file.read_text("utf-8"))
         if fields["format"] != FORMAT:
@@ -320,9 +341,4 @@ def _read(file: Traversable, fingerprint: str, metric: Metric) -> Classifier:
         raise ClassifierError(
             f"{file} is not a classifier ({error}); run `dedup calibrate` to write it again"
         ) from error
-    if (classifier.fingerprint, classifier.metric) != (fingerprint, metric):
-        raise ClassifierError(
-            f"{file} belongs to the encoder {classifier.encoder} with the {classifier.metric} distance, asked for was "
-            f"{metric} with fingerprint {fingerprint[:16]}; run `dedup calibrate` for this encoder"
-        )
     return classifier

@@ -17,6 +17,7 @@ from dedup.locks import FileLock, Holder, Lock, holding
 from dedup.logs import logged_as
 from dedup.metrics import Ended, write_metrics
 from dedup.progress import Progress, Stopwatch
+from dedup.retention import retain
 from dedup.settings import Settings
 from dedup.store import KILLED, RunKind, RunRecord, RunState, Store, database_lock
 
@@ -41,7 +42,7 @@ def running(kind: RunKind, settings: Settings, *, wait: float, progress: Progres
 
     An exception ends it as failed, with the reason; the caller records what it found. Where ``settings.metrics_file``
     is set, how the job ended is written there, also where it could not begin. Runs that were killed before are recorded
-    as such.
+    as such; when the job is done, what is past its time is removed.
 
     Raises
     ------
@@ -67,6 +68,22 @@ def running(kind: RunKind, settings: Settings, *, wait: float, progress: Progres
                         said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
                         store.fail_run(run_id, said or type(error).__name__)
                     raise
+                _retain(store, settings)
+
+
+@contextmanager
+def alone(settings: Settings, command: str, *, wait: float, progress: Progress) -> Iterator[None]:
+    """Hold the locks of jobs until the context ends, for what changes things and is no run; Locked as in `running`."""
+    require_writable(settings.indexes)
+    with holding(job_locks(settings), command, wait=wait, progress=progress):
+        yield
+
+
+def _retain(store: Store, settings: Settings) -> None:
+    try:
+        retain(store, settings)
+    except (DedupError, OSError) as error:  # the job is done all the same, and the next one tries again
+        log.warning("what is past its time could not be removed: %s", error)
 
 
 def job_locks(settings: Settings) -> tuple[Lock, Lock]:

@@ -104,6 +104,8 @@ def _in_service(service: InService) -> Iterable[tuple[str, str, float]]:
     about = "When the generation in service was published."
     yield "dedup_generation_published_timestamp_seconds", about, generation.published_at.timestamp()
     yield "dedup_generation_vectors", "Vectors in the generation in service.", generation.vectors
+    about = "Figures of the run in service that are not like in the runs before it."
+    yield "dedup_drifted_figures", about, len(counts.get("drift", ()))
     for name, about in _COUNTS.items():
         yield f"dedup_{name}", about, counts[name]
     for name, (metric, about) in _RECALL.items():

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
 
 from dedup import __version__
 from dedup.classifier import Classifier
+from dedup.drift import RUNS, Figures, jumps
 from dedup.encoders import Encoder
+from dedup.errors import ClassifierError
 from dedup.ingest import Ingested
+from dedup.priors import estimate_share
 from dedup.questions import Float64, Pairs
 from dedup.report import ClusterCard, Member, RunReport
 from dedup.reranking import Rescoring
 from dedup.settings import Settings
 from dedup.store import ClusterSummary, QuestionRecord, Store
+
+log = logging.getLogger(__name__)
 
 _BINS = 48
 _CARDS = 8  # clusters of each kind
@@ -55,6 +61,46 @@ class RunCounts:
     appended: int = 0  # rows of the index, since it was built
     dead: int = 0
     compacted: bool = False  # the index was built anew, though there was one to go on from
+    reach: float = 0.0  # where candidates, and the histogram, end; 0: recorded before it was kept
+    estimated_share: float | None = None  # of duplicates among the pairs that are rather duplicates, by distances alone
+    drift: list[str] = field(default_factory=list)  # what is not like in the runs before, with both figures
+
+
+_COMPARABLE = ("encoder", "metric", "prior", "threshold", "candidate_floor", "cluster_floor", "rerank", "reranker")
+
+
+def with_drift(counts: RunCounts, store: Store, run_id: int) -> RunCounts:
+    """Return the counts of a run with what in them is not like in the runs before it, which is warned of too.
+
+    Runs with other settings are not compared: their figures are bound to differ.
+    """
+    asked = store.run(run_id).settings
+    before = [
+        _figures(RunCounts(**run.counts))
+        for run in store.last_results(RUNS)
+        if all(run.settings.get(name) == asked.get(name) for name in _COMPARABLE)
+    ]
+    found = [str(jump) for jump in jumps(_figures(counts), before)]
+    for said in found:
+        log.warning("this run is not like those before: %s", said)
+    return replace(counts, drift=found)
+
+
+def _figures(counts: RunCounts) -> Figures:
+    beside = counts.clustered_questions - counts.clusters
+    return Figures(beside / max(1, counts.questions), tuple(counts.histogram), counts.reach, counts.estimated_share)
+
+
+def estimated_share(pairs: Pairs, classifier: Classifier) -> float | None:
+    """Return the share of duplicates among the pairs that are rather duplicates than not; None where it is not known.
+
+    By their distances alone, whatever prior the probabilities are stated for.
+    """
+    duplicates = classifier.fit.get("distances", {}).get("duplicates", ())
+    try:
+        return estimate_share(pairs.distance, duplicates, classifier.max_distance(0.5))
+    except ClassifierError:
+        return None
 
 
 def distance_histogram(pairs: Pairs, classifier: Classifier, settings: Settings) -> list[int]:
@@ -64,7 +110,12 @@ def distance_histogram(pairs: Pairs, classifier: Classifier, settings: Settings)
 
 
 def _edges(classifier: Classifier, settings: Settings) -> Float64:
-    return np.linspace(0.0, max(classifier.reach(settings.candidate_floor), 1e-6), _BINS + 1)
+    return np.linspace(0.0, histogram_reach(classifier, settings), _BINS + 1)
+
+
+def histogram_reach(classifier: Classifier, settings: Settings) -> float:
+    """Return the distance at which candidates, and the histogram of them, end."""
+    return max(classifier.reach(settings.candidate_floor), 1e-6)
 
 
 def describe_run(
@@ -107,6 +158,7 @@ def describe_run(
         histogram_counts=np.array(counts.histogram, dtype=np.int64),
         largest=_cards(store, store.largest_clusters(_CARDS)),
         least_certain=_cards(store, store.least_certain_clusters(_CARDS)),
+        drift=tuple(counts.drift),
         rejects=ingested.rejected,
         rejects_file=str(ingested.rejects_file) if ingested.rejects_file else None,
     )

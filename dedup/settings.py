@@ -189,6 +189,14 @@ class Settings:
         0, "stop a dump after this many decompressed bytes; 0: far beyond the file's own size", _at_least(0)
     )
     log_format: LogFormat = _setting(LogFormat.TEXT, "how log lines are written: text or json", _one_of(LogFormat))
+    keep_runs: int = _setting(
+        90,
+        "how many runs keep their report and their rejects file, and stay in the book if nothing needs them",
+        _at_least(1),
+    )
+    keep_generations: int = _setting(
+        2, "how many index generations are kept, the one in service included", _at_least(1)
+    )
     metrics_file: Path | None = _setting(
         None, "a Prometheus textfile (*.prom) to which the end of each run is written, however it ends", _optional_path
     )

@@ -10,7 +10,7 @@ end in the same pairs and clusters.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -41,14 +41,14 @@ from dedup.index import (
 from dedup.ingest import Ingested
 from dedup.installed import installed_reranker, load_installed
 from dedup.jobs import Job
-from dedup.join import Known, load_join, remove_joins, save_join
+from dedup.join import Known, load_join, save_join
 from dedup.matching import Matcher
 from dedup.progress import Progress
 from dedup.questions import Float32, Keys
 from dedup.reference import REFERENCE_SIZE, Near, nearest_reference
-from dedup.reranking import RememberingScorer, Reranker, Rescoring, remembering, remove_scores, save_scores
+from dedup.reranking import RememberingScorer, Reranker, Rescoring, remembering, save_scores
 from dedup.reuse import result_digest, standing_result
-from dedup.run_report import RunCounts, distance_histogram
+from dedup.run_report import RunCounts, distance_histogram, estimated_share, histogram_reach, with_drift
 from dedup.settings import Settings
 from dedup.store import Corpus, EventKind, GenerationRecord, Recorded, RecordedClusters, RunFindings, RunOutcome, Store
 from dedup.text import NORMALISER_VERSION, key_bytes
@@ -58,7 +58,6 @@ log = logging.getLogger(__name__)
 PUBLISHING = "write"
 """The stage in which the results take effect: from there on a run is quicker finished than done again."""
 
-_KEPT_GENERATIONS = 1  # beside the one in service: for who still reads it, and to go back to
 _ATTEMPTS = 5  # to publish what was found, where questions come and go meanwhile
 
 
@@ -165,9 +164,9 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
             last = changed.found
             unpublished += [changed.found] if changed.found else []
             continue
-        _remove(settings, [*unpublished, *store.superseded_generations()[_KEPT_GENERATIONS:]])
+        remove_generations(settings.indexes, unpublished)
         return updated
-    _remove(settings, unpublished)
+    remove_generations(settings.indexes, unpublished)
     raise CorpusChanged("questions keep coming faster than they are compared; run it again in a quieter hour")
 
 
@@ -213,7 +212,10 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
         appended=rows.index.rows - rows.base,
         dead=rows.index.rows - len(rows.index),
         compacted=compacted,
+        reach=histogram_reach(classifier, settings),
+        estimated_share=estimated_share(found.joined.pairs, classifier),
     )
+    counts = with_drift(counts, store, job.run_id)
     generation = new_generation_name(job.started)
     with job.watch.stage(PUBLISHING, "pairs", total=len(pairs.left)) as advance:
         sample = Sample(texts.keys[:REFERENCE_SIZE], state.embeddings[:REFERENCE_SIZE])
@@ -255,11 +257,6 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
     return Updated(counts, generation, encoder, classifier, models.rescoring, reused=False)
 
 
-def _remove(settings: Settings, generations: Sequence[str]) -> None:
-    for remove in (remove_generations, remove_joins, remove_scores):
-        remove(settings.indexes, generations)
-
-
 _NO_CHANGES: Mapping[str, Any] = {
     "compared": 0,
     "new_duplicates": 0,
@@ -267,6 +264,7 @@ _NO_CHANGES: Mapping[str, Any] = {
     "merged_clusters": 0,
     "split_clusters": 0,
     "compacted": False,
+    "drift": [],
 }
 
 

@@ -11,15 +11,18 @@ from pathlib import Path
 import click
 
 from dedup import __version__
+from dedup.cli.backup import backup, restore
 from dedup.cli.calibrate import calibrate
 from dedup.cli.clusters import clusters
 from dedup.cli.compare import compare
 from dedup.cli.config import config
 from dedup.cli.db import db
 from dedup.cli.diff import diff
+from dedup.cli.doctor import doctor
 from dedup.cli.evaluate import evaluate
 from dedup.cli.explain import explain
 from dedup.cli.export import export
+from dedup.cli.generations import generations
 from dedup.cli.logs import logs_are_json, show_logs
 from dedup.cli.options import Invocation
 from dedup.cli.query import query
@@ -75,6 +78,10 @@ for command in (
     serve,
     token,
     schedule,
+    generations,
+    doctor,
+    backup,
+    restore,
     train,
     calibrate,
     evaluate,

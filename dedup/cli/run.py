@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     "recall_floor",
     "batch_size",
     "max_bytes",
+    "keep_runs",
+    "keep_generations",
     "metrics_file",
 )
 @threshold_options

@@ -1,6 +1,14 @@
 """Encoders: a text in, a unit vector out, the same network for both questions of a pair (the Siamese network)."""
 
-from dedup.encoders.places import VECTORS, Places, StoredVectors, segment_folder
+from dedup.encoders.places import (
+    VECTORS,
+    Places,
+    StoredVectors,
+    open_segment,
+    segment_folder,
+    stored_keys,
+    stored_segments,
+)
 from dedup.encoders.protocol import Encoder
 from dedup.encoders.registry import BASE_ENCODER, SHIPPED_ENCODERS, load_encoder, runtime_of
 from dedup.encoders.vectors import VectorStore, encode_missing
@@ -15,6 +23,9 @@ __all__ = [
     "VectorStore",
     "encode_missing",
     "load_encoder",
+    "open_segment",
     "runtime_of",
     "segment_folder",
+    "stored_keys",
+    "stored_segments",
 ]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dedup.artifacts import MANIFEST, read_manifest
 from dedup.errors import ArtifactDamaged
-from dedup.questions import Float32, Int64
+from dedup.questions import Float32, Int64, Keys
 
 VECTORS = "vectors"
 """The folder of all encoders' vectors, beside the generations of the indexes that refer to them."""
@@ -70,6 +70,18 @@ class StoredVectors:
 def segment_folder(folder: Path, fingerprint: str) -> Path:
     """Return where the segments of an encoder's vectors are, below ``folder``."""
     return folder / fingerprint[:32]
+
+
+def stored_segments(indexes: Path) -> list[Path]:
+    """Return the folders of all segments below a folder of indexes, of all encoders, in order."""
+    return sorted(path for path in (indexes / VECTORS).glob("*/segment-*") if path.is_dir())
+
+
+def stored_keys(path: Path) -> Keys:
+    """Return the text keys of a segment's rows, (n,) S16, ascending; ArtifactDamaged where it is damaged."""
+    read_manifest(path)
+    keys: Keys = np.load(path / SEGMENT_KEYS, allow_pickle=False)
+    return keys
 
 
 def open_segment(path: Path, fingerprint: str) -> Float32:

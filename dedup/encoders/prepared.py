@@ -31,6 +31,11 @@ def cache_folder() -> Path:
     return user_cache_path("question-dedup")
 
 
+def prepared_networks() -> list[Path]:
+    """Return the folders of all networks in the cache."""
+    return sorted(path for path in _networks().glob("*") if path.is_dir())
+
+
 def prepared_bert(folder: Path, shape: BertShape, adapter: Path | None, fingerprint: str) -> Bert:
     """Return a network from the cache; made, and put there, where it is not there whole.
 
@@ -41,7 +46,7 @@ def prepared_bert(folder: Path, shape: BertShape, adapter: Path | None, fingerpr
     EncoderError
         If the model's own files are damaged.
     """
-    kept = cache_folder() / "networks" / fingerprint[:32]
+    kept = _networks() / fingerprint[:32]
     try:
         return _read(kept, shape, fingerprint)
     except ArtifactDamaged as error:
@@ -53,6 +58,10 @@ def prepared_bert(folder: Path, shape: BertShape, adapter: Path | None, fingerpr
     except DedupError as error:
         log.info("the network is not kept for the next time: %s", error)
     return network
+
+
+def _networks() -> Path:
+    return cache_folder() / "networks"
 
 
 def _read(kept: Path, shape: BertShape, fingerprint: str) -> Bert:

@@ -9,7 +9,6 @@ indexes/README.md describes the format for other readers.
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from dedup.artifacts import MANIFEST, read_manifest, writing
+from dedup.artifacts import MANIFEST, read_manifest, remove, writing
 from dedup.encoders import VECTORS, Places, StoredVectors, segment_folder
 from dedup.errors import ArtifactDamaged, GenerationMismatch, NoGeneration
 from dedup.index.build import IndexedRows
@@ -30,6 +29,7 @@ from dedup.text import NORMALISER_VERSION
 FORMAT = 4
 _INDEX, _KEYS, _PLACES, _DEAD = "index.faiss", "keys.npy", "places.npy", "dead.npy"
 _REFERENCE, _REFERENCE_KEYS = "reference.npy", "reference_keys.npy"
+_KEPT_WITH = ("joined", "scored")  # by `dedup.join.kept` and `dedup.reranking.remembering`
 _FILES = {_INDEX, _KEYS, _PLACES, _DEAD, _REFERENCE, _REFERENCE_KEYS}
 
 
@@ -161,9 +161,33 @@ def _sample(path: Path) -> Sample:
 
 
 def remove_generations(folder: Path, names: Sequence[str]) -> None:
-    """Remove generations that are no longer wanted; one that cannot be removed, or is not there, is passed over."""
+    """Remove generations that are no longer wanted, with what was kept for the next run to go on from.
+
+    One that cannot be removed, or is not there, is passed over.
+    """
     for name in names:
-        shutil.rmtree(folder / name, ignore_errors=True)
+        for path in (folder / name, *(folder / kept / name for kept in _KEPT_WITH)):
+            remove(path)
+
+
+def generation_names(folder: Path) -> list[str]:
+    """Return the names of all generations that have a folder, whoever recorded them, in the order they were begun."""
+    return sorted(path.name for path in folder.glob("generation-*") if path.is_dir())
+
+
+def needed_segments(folder: Path, name: str) -> list[Path]:
+    """Return the folders of the vectors that a generation needs; ArtifactDamaged where it cannot be read."""
+    manifest = read_manifest(folder / name)
+    vectors = segment_folder(folder / VECTORS, str(manifest["fingerprint"]))
+    return [vectors / segment for segment in manifest["segments"]]
+
+
+def read_rows(folder: Path, name: str) -> tuple[Keys, Places]:
+    """Return the text keys of a generation's rows, and the places of their vectors, as they are written there."""
+    manifest = read_manifest(folder / name)
+    keys = np.load(folder / name / _KEYS, allow_pickle=False)
+    at = np.load(folder / name / _PLACES, allow_pickle=False)
+    return keys, Places(tuple(manifest["segments"]), at)
 
 
 def _refuse_others(name: str, manifest: Mapping[str, Any], fingerprint: str, encoder: str, metric: Metric) -> None:

@@ -2,7 +2,7 @@
 
 from dedup.join.cutoff import Cutoff
 from dedup.join.joining import Joined, self_join
-from dedup.join.kept import load_join, remove_joins, save_join
+from dedup.join.kept import load_join, save_join
 from dedup.join.known import Known, moved
 
-__all__ = ["Cutoff", "Joined", "Known", "load_join", "moved", "remove_joins", "save_join", "self_join"]
+__all__ = ["Cutoff", "Joined", "Known", "load_join", "moved", "save_join", "self_join"]

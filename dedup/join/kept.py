@@ -6,8 +6,6 @@ which all of them are known. It is about vectors and their distances alone: anot
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +52,6 @@ def load_join(folder: Path, name: str, keys: Keys, *, fingerprint: str, metric: 
     left, right = ends.astype(np.int64)
     pairs = Pairs(left, right, distance)
     return moved(pairs, Cutoff(float(manifest["cutoff"]), shortfall), _row_of(then, keys), len(keys))
-
-
-def remove_joins(folder: Path, names: Sequence[str]) -> None:
-    """Remove the joins of generations that are no longer wanted; one that cannot be removed is passed over."""
-    for name in names:
-        shutil.rmtree(folder / FOLDER / name, ignore_errors=True)
 
 
 def _row_of(then: Keys, now: Keys) -> Int64:

@@ -83,3 +83,4 @@ class RunReport:
     least_certain: tuple[ClusterCard, ...]
     rejects: Mapping[str, int]  # reason -> rows
     rejects_file: str | None
+    drift: tuple[str, ...] = ()  # what is not like in the runs before, a line each

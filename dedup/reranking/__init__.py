@@ -5,7 +5,7 @@ classifier and it say, `reranker` puts the two together, `remembering` keeps sco
 """
 
 from dedup.reranking.cross_encoder import PairScorer, load_cross_encoder
-from dedup.reranking.remembering import RememberingScorer, remembering, remove_scores, save_scores
+from dedup.reranking.remembering import RememberingScorer, remembering, save_scores
 from dedup.reranking.reranker import Reranker, load_reranker
 from dedup.reranking.rescoring import BAND, Rescoring, fit_rescoring, load_rescoring, save_rescoring
 
@@ -20,7 +20,6 @@ __all__ = [
     "load_reranker",
     "load_rescoring",
     "remembering",
-    "remove_scores",
     "save_rescoring",
     "save_scores",
 ]

@@ -6,7 +6,6 @@ question comes first, a `PairScorer` says the same.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,12 +75,6 @@ def remembering(scorer: PairScorer, folder: Path, name: str | None) -> Rememberi
         return RememberingScorer(scorer, {})
     keys, scores = (np.load(path / file, allow_pickle=False) for file in (_KEYS, _SCORES))
     return RememberingScorer(scorer, dict(zip(map(bytes, keys), scores.tolist(), strict=True)))
-
-
-def remove_scores(folder: Path, names: Sequence[str]) -> None:
-    """Remove the scores of generations that are no longer wanted; what cannot be removed is passed over."""
-    for name in names:
-        shutil.rmtree(folder / FOLDER / name, ignore_errors=True)
 
 
 def _facts(scorer: PairScorer) -> dict[str, object]:

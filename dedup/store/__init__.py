@@ -3,10 +3,11 @@
 `Store` is the way in. It is the sum of its parts, one module each: `ingest` takes questions and labels, `edits` single
 questions, `deletions` drops questions, `corpus` gives them back as arrays, `results` replaces what the last run found,
 which `recorded` reads and `history` remembers, `publication` says what is in service, `runs` keeps the book, `browse`,
-`paging` and `export` answer; `tokens` says who may write, `audit` who did, `reviews` what people decided; `locking`
-lets one job at a time change what is recorded. Below them `bulk` writes many rows at once, `differences` says which,
-`revision` counts the corpus's changes, `database` holds connections and transactions, `models` and `service_models` the
-tables, `schema` their revision.
+`paging` and `export` answer; `tokens` says who may write, `audit` who did, `reviews` what people decided; `generations`
+is the book of indexes, `retention` forgets, `soundness` checks, `copying` gives every table as a file and takes it
+back; `locking` lets one job at a time change what is recorded. Below them `bulk` writes many rows at once,
+`differences` says which, `revision` counts the corpus's changes, `database` holds connections and transactions,
+`models` and `service_models` the tables, `schema` their revision.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from dedup.store.browse import (
     QuestionRecord,
     Representative,
 )
+from dedup.store.copying import Copying, Snapshot, copy_in, is_in_use
 from dedup.store.corpus import Corpus, CorpusReads
 from dedup.store.database import Database, database_file, display_url, has_password
 from dedup.store.deletions import Deletions
 from dedup.store.differences import pair_places
 from dedup.store.edits import Edited, Edits
 from dedup.store.export import Export, ExportedMember, ExportedPair, ExportedQuestion
+from dedup.store.generations import Generations
 from dedup.store.history import (
     ChangedDuplicates,
     ClusterEvent,
@@ -46,9 +49,11 @@ from dedup.store.paging import ClusterOrder, Duplicate, Pages, ServiceState
 from dedup.store.publication import GenerationRecord, InService, Publications
 from dedup.store.recorded import Recorded, RecordedClusters, RecordedPairs, RecordedReads
 from dedup.store.results import Results, RunFindings
+from dedup.store.retention import OldRun, Retention
 from dedup.store.reviews import Reviewed, ReviewRecord, Reviews, Stratum, Verdict
 from dedup.store.runs import KILLED, EncoderRecord, RunKind, RunOutcome, RunRecord, Runs, RunState
 from dedup.store.schema import HEAD, current, prepare, upgrade
+from dedup.store.soundness import Soundness
 from dedup.store.tokens import Scope, TokenRecord, Tokens
 
 __all__ = [
@@ -74,6 +79,7 @@ __all__ = [
     "GenerationRecord",
     "InService",
     "Member",
+    "OldRun",
     "PairChange",
     "PairRecord",
     "QuestionRecord",
@@ -91,15 +97,18 @@ __all__ = [
     "RunState",
     "Scope",
     "ServiceState",
+    "Snapshot",
     "Store",
     "Stratum",
     "TokenRecord",
     "Verdict",
+    "copy_in",
     "current",
     "database_file",
     "database_lock",
     "display_url",
     "has_password",
+    "is_in_use",
     "pair_places",
     "upgrade",
 ]
@@ -121,6 +130,10 @@ class Store(
     Tokens,
     Reviews,
     Audit,
+    Generations,
+    Retention,
+    Soundness,
+    Copying,
 ):
     """One open database. A context manager; several processes and threads may have one each on the same database."""
 

@@ -51,7 +51,7 @@ def staged(connection: Connection, model: type[Base], columns: Columns, *, key: 
         sqlite_with_rowid=not keyed,
     )
     rows.create(connection, checkfirst=False)
-    _load(connection, rows, columns)
+    load(connection, rows, columns)
     yield rows
     rows.drop(connection, checkfirst=False)  # after an error the rollback does it
 
@@ -63,7 +63,7 @@ def is_empty(connection: Connection, model: type[Base]) -> bool:
 
 def append(connection: Connection, model: type[Base], columns: Columns) -> None:
     """Add rows that are not there yet, in the order of the primary key."""
-    _load(connection, table(model), columns)
+    load(connection, table(model), columns)
 
 
 def fill(connection: Connection, model: type[Base], columns: Columns) -> None:
@@ -127,7 +127,7 @@ def upsert(connection: Connection, model: type[Base], columns: Columns, *, key: 
             merge(connection, model, rows, key=key)
         return
     updated = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
-    _load(connection, table(model), columns, f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updated}")
+    load(connection, table(model), columns, f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updated}")
 
 
 def remove(connection: Connection, model: type[Base], rows: Table, *, key: Sequence[str]) -> None:
@@ -154,8 +154,11 @@ def batched(values: Sequence[T], size: int = _LISTED) -> Iterator[Sequence[T]]:
         yield values[start : start + size]
 
 
-def _load(connection: Connection, rows: Table, columns: Columns, on_conflict: str = "") -> None:
-    """Insert columns into a table; ``on_conflict`` is for SQLite alone."""
+def load(connection: Connection, rows: Table, columns: Columns, on_conflict: str = "") -> None:
+    """Add rows to a table as it stands in the database, in the order in which they are given.
+
+    ``on_conflict`` is a clause for SQLite alone.
+    """
     names = ", ".join(columns)
     if connection.dialect.name == "sqlite":
         insert = f"INSERT INTO {rows.name} ({names}) VALUES "

@@ -110,11 +110,11 @@ class GenerationRow(Base):
 
 
 class RunRow(Base):
-    """One run or reindex: what it was asked, what it found and how long each stage took."""
+    """One job of any kind: what it was asked, what it found and how long each stage took."""
 
     __tablename__ = "runs"
     __table_args__ = (
-        CheckConstraint("kind IN ('run', 'reindex')", name="kind"),
+        CheckConstraint("kind IN ('run', 'reindex', 'rollback', 'repair')", name="kind"),
         CheckConstraint("state IN ('running', 'done', 'failed')", name="state"),
     )
 

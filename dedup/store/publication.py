@@ -54,7 +54,7 @@ class Publications:
             generation = connection.execute(_GENERATION_IN_SERVICE).one()
             run = connection.execute(RUN.where(RunRow.id == service.run_id)).one()
             current = service.corpus_revision == recorded_corpus_revision(connection)
-        return InService(_generation_record(generation), run_record(run), current)
+        return InService(generation_record(generation), run_record(run), current)
 
     def superseded_generations(self) -> list[str]:
         """Return the names of the generations that are not in service, the one recorded last first."""
@@ -66,7 +66,7 @@ class Publications:
         """Return the index generation in service; None before the first."""
         with self._database.reading() as connection:
             row = connection.execute(_GENERATION_IN_SERVICE).one_or_none()
-        return None if row is None else _generation_record(row)
+        return None if row is None else generation_record(row)
 
     def pending_questions(self) -> int:
         """Return how many questions are recorded and not yet in any cluster: they wait for the next run."""
@@ -101,7 +101,7 @@ def publish(connection: Connection, run_id: int, generation: GenerationRecord, c
         merge(connection, ServiceRow, rows, key=("id",))
 
 
-_GENERATION_IN_SERVICE = select(
+GENERATION = select(
     GenerationRow.name,
     GenerationRow.encoder_id,
     GenerationRow.metric,
@@ -110,9 +110,11 @@ _GENERATION_IN_SERVICE = select(
     GenerationRow.recall,
     GenerationRow.published_at,
     GenerationRow.run_id,
-).join(ServiceRow, ServiceRow.generation_id == GenerationRow.id)
+)
+_GENERATION_IN_SERVICE = GENERATION.join(ServiceRow, ServiceRow.generation_id == GenerationRow.id)
 
 
-def _generation_record(row: Sequence[Any]) -> GenerationRecord:
+def generation_record(row: Sequence[Any]) -> GenerationRecord:
+    """Return a row of `GENERATION` as a record."""
     name, encoder_id, metric, *rest = row
     return GenerationRecord(name, encoder_id, Metric(metric), *rest)

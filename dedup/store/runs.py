@@ -20,10 +20,12 @@ KILLED = "killed: it ended without a word (SIGKILL, no memory left, a power cut)
 
 
 class RunKind(StrEnum):
-    """What was asked for: a batch over a dump, or the index built anew."""
+    """What was asked for: a batch over a dump, the night's changes, an older index back, or damage mended."""
 
     RUN = "run"
     REINDEX = "reindex"
+    ROLLBACK = "rollback"
+    REPAIR = "repair"
 
 
 class RunState(StrEnum):
@@ -176,6 +178,13 @@ class Runs:
         """Return the run that began last, of those in ``state`` if one is given; None before the first."""
         statement = RUN if state is None else RUN.where(RunRow.state == state.value)
         return self._first_run(statement.order_by(RunRow.id.desc()).limit(1))
+
+    def last_results(self, limit: int) -> list[RunRecord]:
+        """Return the last runs that were done and found what they record, the last first."""
+        found = (RunKind.RUN.value, RunKind.REINDEX.value)
+        statement = RUN.where(RunRow.state == RunState.DONE.value, RunRow.kind.in_(found))
+        with self._database.reading() as connection:
+            return [run_record(row) for row in connection.execute(statement.order_by(RunRow.id.desc()).limit(limit))]
 
     def register_encoder(self, fingerprint: str, name: str, dimension: int, normaliser_version: int) -> int:
         """Return the id of the encoder with this fingerprint; it is recorded at the first time."""
