@@ -20,6 +20,7 @@ from dedup.store import (
     Recorded,
     RecordedClusters,
     RecordedPairs,
+    StoredClusters,
     pair_places,
 )
 
@@ -109,7 +110,7 @@ def cluster_events(
     return ClusterEvents(kind, np.array(cluster, np.int64), np.array(into, np.int64), ends[:, 0], ends[:, 1])
 
 
-def _shared(before: RecordedClusters, clusters: RecordedClusters) -> Shared:
+def _shared(before: StoredClusters, clusters: RecordedClusters) -> Shared:
     old, new = _places_of(before, before.question), _places_of(clusters, before.question)
     still = new >= 0
     both, count = np.unique(old[still] * np.int64(len(clusters.id)) + new[still], return_counts=True)
@@ -164,18 +165,18 @@ def _surest(
     return surest
 
 
-def _places_of_both(clusters: RecordedClusters, left: Int64, right: Int64) -> tuple[Int64, Int64]:
+def _places_of_both(clusters: StoredClusters, left: Int64, right: Int64) -> tuple[Int64, Int64]:
     places = _places_of(clusters, np.concatenate([left, right]))
     return places[: len(left)], places[len(left) :]
 
 
-def _places_of(clusters: RecordedClusters, questions: Int64) -> Int64:
+def _places_of(clusters: StoredClusters, questions: Int64) -> Int64:
     """Return the place of each question's cluster among ``clusters.id``; -1 where the question is in none."""
-    if not len(clusters.question):
+    if not (len(clusters.question) and len(clusters.id)):
         return np.full(len(questions), -1, dtype=np.int64)
     by_id, by_question = np.argsort(clusters.id), np.argsort(clusters.question)
     at = np.searchsorted(clusters.question, questions, sorter=by_question)
     at = by_question[np.minimum(at, len(by_question) - 1)]
-    place = by_id[np.searchsorted(clusters.id, clusters.cluster[at], sorter=by_id)]
+    place = by_id[np.minimum(np.searchsorted(clusters.id, clusters.cluster[at], sorter=by_id), len(by_id) - 1)]
     placed: Int64 = np.where(clusters.question[at] == questions, place, -1)
     return placed

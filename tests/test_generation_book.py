@@ -140,7 +140,7 @@ def test_pruning_keeps_what_is_in_service_and_the_newest_beside_it(shared: Setti
     names = runs(shared, run_csv, KITCHEN[:2], KITCHEN[:4], KITCHEN, KITCHEN + LATER)
     roll_back(shared, names[1])
     assert prune(shared, 2).generations == (names[2], names[0])
-    assert generation_names(shared.indexes) == [names[1], names[3]]
+    assert set(generation_names(shared.indexes)) == {names[1], names[3]}
     assert prune(shared, 2).generations == ()
     assert prune(shared, 1).generations == (names[3],)
     assert found(shared)

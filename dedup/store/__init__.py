@@ -47,7 +47,7 @@ from dedup.store.ingest import Ingest, RecordedBatch
 from dedup.store.locking import database_lock
 from dedup.store.paging import ClusterOrder, Duplicate, Pages, ServiceState
 from dedup.store.publication import GenerationRecord, InService, Publications
-from dedup.store.recorded import Recorded, RecordedClusters, RecordedPairs, RecordedReads
+from dedup.store.recorded import Recorded, RecordedClusters, RecordedPairs, RecordedReads, StoredClusters
 from dedup.store.results import Results, RunFindings
 from dedup.store.retention import OldRun, Retention
 from dedup.store.reviews import Reviewed, ReviewRecord, Reviews, Stratum, Verdict
@@ -99,6 +99,7 @@ __all__ = [
     "ServiceState",
     "Snapshot",
     "Store",
+    "StoredClusters",
     "Stratum",
     "TokenRecord",
     "Verdict",

@@ -36,8 +36,8 @@ class RecordedPairs:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedClusters:
-    """A partition of all questions, by their numbers; a question alone is a cluster of one."""
+class StoredClusters:
+    """Clusters of questions, by their numbers, as they stand in the database, be it sound or not."""
 
     question: Int64  # (n,) every question once
     cluster: Int64  # (n,) the id of its cluster
@@ -46,6 +46,11 @@ class RecordedClusters:
     canonical: Int64  # (c,) a question
     size: Int64  # (c,)
     weakest: Float64  # (c,) the smallest probability of two of its questions; 1.0 for a cluster of one
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedClusters(StoredClusters):
+    """A partition of all questions, by their numbers; a question alone is a cluster of one."""
 
     def __post_init__(self) -> None:
         """Refuse, with ValueError, what is not a partition."""
@@ -66,7 +71,7 @@ class Recorded:
     run_id: int | None  # None before the first
     threshold: float  # of that run
     pairs: RecordedPairs
-    clusters: RecordedClusters  # by question and by id, both ascending
+    clusters: StoredClusters  # by question and by id, both ascending
     next_cluster: int  # the smallest id that no cluster ever had
 
 
@@ -88,7 +93,7 @@ class RecordedReads:
                 run_id,
                 threshold,
                 RecordedPairs(*_columns(connection, pairs.order_by(PairRow.left_id, PairRow.right_id), "qqdd")),
-                RecordedClusters(
+                StoredClusters(
                     *_columns(connection, members.order_by(MemberRow.question_id), "qqd"),
                     *_columns(connection, clusters.order_by(ClusterRow.id), "qqqd"),
                 ),

@@ -14,7 +14,7 @@ from dedup.store.differences import differing, pair_places
 from dedup.store.history import ChangedDuplicates, ClusterEvents, record_changes
 from dedup.store.models import ClusterRow, CorpusRow, MemberRow, PairRow, ServiceRow
 from dedup.store.publication import GenerationRecord, publish
-from dedup.store.recorded import Recorded, RecordedClusters, RecordedPairs
+from dedup.store.recorded import Recorded, RecordedClusters, RecordedPairs, StoredClusters
 from dedup.store.revision import corpus_revision as recorded_corpus_revision
 from dedup.store.runs import RunOutcome, end_run
 
@@ -106,7 +106,7 @@ def _replace_pairs(connection: Connection, run_id: int, before: RecordedPairs, p
     upsert(connection, PairRow, columns, key=key)
 
 
-def _replace_clusters(connection: Connection, run_id: int, before: RecordedClusters, after: RecordedClusters) -> None:
+def _replace_clusters(connection: Connection, run_id: int, before: StoredClusters, after: RecordedClusters) -> None:
     by_cluster, by_question = np.argsort(after.id), np.argsort(after.question)
     id_, canonical, size = (column[by_cluster] for column in (after.id, after.canonical, after.size))
     question, cluster = after.question[by_question], after.cluster[by_question]

@@ -15,6 +15,7 @@ from dedup.index import FaissIndex
 from dedup.questions import Float32, Metric
 from dedup.settings import IndexKind
 
+ALIVE = np.zeros(1500, dtype=bool)
 metrics = pytest.mark.parametrize("metric", list(Metric))
 kinds = pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.PQ])
 
@@ -131,6 +132,25 @@ def test_one_query_has_one_answer_alone_or_among_others(metric, kind, vectors, q
 
 
 @metrics
+@kinds
+def test_added_rows_are_found_and_dead_ones_are_not(metric, kind, vectors, queries):
+    """Also where all that is nearest to a query is dead."""
+    index = index_of(vectors[:1200], metric, kind, proposed=64)
+    nearest = np.unique(index.search(queries[:3], 100).rows)
+    dead = np.zeros(1500, dtype=bool)
+    dead[nearest] = True
+    amended = index.amended(vectors[1200:], dead, vectors)
+    assert (len(amended), amended.rows) == (1500 - len(nearest), 1500)
+    found = amended.search(queries, 10)
+    assert (found.rows >= 0).all()
+    assert not dead[found.rows].any()
+    alive = np.flatnonzero(~dead)
+    reach = kth_distance(queries, vectors[alive], metric, 10) * (1 + 1e-6)
+    assert (found.distance <= reach).mean() > 0.99
+    assert (found.rows >= 1200).any()
+
+
+@metrics
 def test_an_empty_index_has_no_neighbours(metric):
     index = FaissIndex.flat(np.empty((0, 8), dtype=np.float32), metric)
     found = index.search(random_unit_rows(5, 3, 8), 4)
@@ -152,7 +172,7 @@ def test_an_index_read_back_answers_as_before(metric, kind, vectors, queries, tm
     index = index_of(vectors, metric, kind, proposed=3)
     before = index.search(queries, 10)
     index.save(tmp_path / "index.faiss")
-    read = FaissIndex.load(tmp_path / "index.faiss", vectors, metric, recall=0.9, proposed=3)
+    read = FaissIndex.load(tmp_path / "index.faiss", vectors, metric, recall=0.9, proposed=3, dead=ALIVE)
     assert (read.kind, read.metric, read.recall) == (kind, metric, 0.9)
     assert (len(read), read.proposed) == (1500, 3)
     after = read.search(queries, 10)
@@ -164,14 +184,14 @@ def test_an_index_read_back_answers_as_before(metric, kind, vectors, queries, tm
 def test_an_index_of_the_other_metric_is_refused(vectors, tmp_path):
     index_of(vectors, Metric.MANHATTAN, IndexKind.FLAT).save(tmp_path / "index.faiss")
     with pytest.raises(ArtifactDamaged, match=r"index\.faiss is not an index of metric euclidean"):
-        FaissIndex.load(tmp_path / "index.faiss", vectors, Metric.EUCLIDEAN, recall=1.0, proposed=1)
+        FaissIndex.load(tmp_path / "index.faiss", vectors, Metric.EUCLIDEAN, recall=1.0, proposed=1, dead=ALIVE)
 
 
 @pytest.mark.parametrize("content", [b"", b"IxFI", b"not an index at all", bytes(1000)])
 def test_what_is_not_an_index_is_refused(content, vectors, tmp_path):
     (tmp_path / "index.faiss").write_bytes(content)
     with pytest.raises(ArtifactDamaged, match="run `dedup run` to rebuild it"):
-        FaissIndex.load(tmp_path / "index.faiss", vectors, Metric.EUCLIDEAN, recall=1.0, proposed=1)
+        FaissIndex.load(tmp_path / "index.faiss", vectors, Metric.EUCLIDEAN, recall=1.0, proposed=1, dead=ALIVE)
 
 
 def test_a_disk_that_is_full_while_faiss_writes_is_named(vectors, tmp_path):

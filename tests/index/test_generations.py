@@ -80,13 +80,20 @@ def test_a_generation_is_read_back_as_it_was_written(tmp_path, metric, kind):
     assert {name: read.manifest[name] for name in written.manifest} == written.manifest
     assert read.manifest["vectors"] == 300
     assert read.manifest["pair_recall"] == 0.995
-    assert set(read.manifest["files"]) == {"index.faiss", "keys.npy", "places.npy", "reference.npy"}
+    assert set(read.manifest["files"]) == {
+        "index.faiss",
+        "keys.npy",
+        "places.npy",
+        "dead.npy",
+        "reference.npy",
+        "reference_keys.npy",
+    }
 
 
 def test_the_sample_of_the_corpus_is_read_without_the_index(folder):
-    keys, vectors = load_reference(folder, NAME, fingerprint=FINGERPRINT, encoder="trigrams", metric=Metric.EUCLIDEAN)
-    assert key_bytes(keys) == key_bytes(KEYS[:80])
-    np.testing.assert_array_equal(vectors, REFERENCE)
+    sample = load_reference(folder, NAME, fingerprint=FINGERPRINT, encoder="trigrams", metric=Metric.EUCLIDEAN)
+    assert key_bytes(sample.keys) == key_bytes(KEYS[:80])
+    np.testing.assert_array_equal(sample.vectors, REFERENCE)
     with pytest.raises(GenerationMismatch, match=f"{NAME} holds vectors of trigrams"):
         load_reference(folder, NAME, fingerprint="cd" * 32, encoder="other", metric=Metric.EUCLIDEAN)
 
@@ -114,7 +121,7 @@ def test_a_generation_of_another_normaliser_is_refused(folder, monkeypatch):
 
 def test_a_generation_of_another_format_is_refused(folder, monkeypatch):
     monkeypatch.setattr(generations, "FORMAT", generations.FORMAT + 1)
-    with pytest.raises(GenerationMismatch, match=f"{NAME} has the format 3, asked for was 4"):
+    with pytest.raises(GenerationMismatch, match=f"{NAME} has the format 4, asked for was 5"):
         load(folder)
 
 

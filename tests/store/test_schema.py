@@ -28,6 +28,8 @@ VALUES = {
     ("pairs", "right_id"): 2,
     ("reviews", "right_id"): 2,
     ("reviews", "verdict"): "same",
+    ("pair_events", "right_id"): 2,
+    ("cluster_events", "kind"): "merged",
 }
 
 
