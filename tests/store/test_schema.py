@@ -26,6 +26,8 @@ VALUES = {
     ("runs", "kind"): "run",
     ("runs", "state"): "done",
     ("pairs", "right_id"): 2,
+    ("pair_events", "right_id"): 2,
+    ("cluster_events", "kind"): "merged",
     ("reviews", "right_id"): 2,
     ("reviews", "verdict"): "same",
     ("pair_events", "right_id"): 2,
