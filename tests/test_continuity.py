@@ -1,4 +1,4 @@
-"""Cluster ids stay where most of a cluster stays, and what became of the others is said, with the pair that caused it."""
+"""Ids stay where most of a cluster stays, and what became of the others is said, with the pair that caused it."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def named(kept: RecordedClusters) -> dict[int, set[int]]:
         ([[1, 2, 3]], [7], [[1], [2, 3]], {7: {2, 3}, 8: {1}}),  # most of it
         ([[1, 2]], [7], [[2], [1]], {7: {1}, 8: {2}}),  # of two halves the canonical question's
         ([[1, 2], [3, 4, 5]], [2, 7], [[1, 2, 3, 4, 5]], {7: {1, 2, 3, 4, 5}}),  # the larger share
-        ([[1, 2], [3, 4]], [7, 2], [[1, 2, 3, 4]], {2: {1, 2, 3, 4}}),  # of equal shares the older id
+        ([[1, 2], [3, 4]], [2, 7], [[1, 2, 3, 4]], {2: {1, 2, 3, 4}}),  # of equal shares the older id
         ([[1, 2, 3, 4, 5]], [7], [[1, 2], [3, 4], [5]], {8: {1, 2}, 9: {3, 4}, 10: {5}}),  # no part is half of it
         ([[1, 2, 3]], [7], [[3], [8, 9]], {7: {3}, 8: {8, 9}}),  # what is left of it
         ([], [], [[1], [2, 3]], {1: {1}, 2: {2, 3}}),

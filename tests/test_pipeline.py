@@ -209,7 +209,7 @@ def test_reranking_follows_an_estimated_prior(
     run_csv: RunCsv, settings: Settings, trigrams: HashingEncoder, words: SharedWords, tmp_path: Path, monkeypatch
 ) -> None:
     prior = 0.2
-    monkeypatch.setattr("dedup.pipeline._at_estimated_prior", lambda classifier, _: classifier.at_prior(prior))
+    monkeypatch.setattr("dedup.finding._at_estimated_prior", lambda classifier, _: classifier.at_prior(prior))
     run_csv(many_questions(300), prior=AUTO, **RERANKED)
     classifier = fake_classifier(Metric.EUCLIDEAN, trigrams)
     moved, rescoring = classifier.at_prior(prior), fake_rescoring(classifier, words)
@@ -508,7 +508,7 @@ def test_readers_are_told_when_what_is_recorded_is_newer_than_the_result(
         run_csv([("78", "Why do cats purr?", 1)])
     with Store.open(settings.db) as store:
         settings_in_service(store, resolved)
-    assert "questions were recorded since the last complete run; `dedup run`" in caplog.text
+    assert "questions came or went since the last run; `dedup reindex`" in caplog.text
 
 
 def test_the_generation_before_the_one_in_service_is_kept_and_older_ones_go(
