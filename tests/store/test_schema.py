@@ -30,8 +30,6 @@ VALUES = {
     ("cluster_events", "kind"): "merged",
     ("reviews", "right_id"): 2,
     ("reviews", "verdict"): "same",
-    ("pair_events", "right_id"): 2,
-    ("cluster_events", "kind"): "merged",
 }
 
 
