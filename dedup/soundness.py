@@ -15,7 +15,7 @@ from dedup.classifier import damaged_classifiers
 from dedup.encoders import open_segment, segment_folder, stored_keys, stored_segments
 from dedup.encoders.prepared import prepared_networks
 from dedup.errors import ArtifactDamaged, StoreError
-from dedup.index import generation_names, needed_segments, read_rows
+from dedup.index import generation_names, living_keys, needed_segments, read_rows
 from dedup.progress import Progress
 from dedup.questions import Keys
 from dedup.settings import Settings
@@ -159,8 +159,8 @@ def _service_damage(store: Store, settings: Settings) -> Iterator[Damage]:
         yield Damage(Part.GENERATION, str(path), f"{path} is in service and is not there")
         return
     try:
-        keys, _ = read_rows(settings.indexes, name)
-    except (ArtifactDamaged, ValueError, KeyError):
+        keys = living_keys(settings.indexes, name)
+    except (ArtifactDamaged, ValueError, KeyError, IndexError, OSError):
         return
     generation, manifest = service.generation, read_manifest(path)
     for what, found, recorded in (

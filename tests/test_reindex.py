@@ -20,9 +20,11 @@ from dedup.classifier import save_classifier
 from dedup.errors import BelowRecallFloor, DedupError, ExitCode, UnknownQuestion
 from dedup.features.surroundings import FEWEST
 from dedup.pipeline import ReindexResult, reindex, run
+from dedup.progress import Silent
 from dedup.questions import Metric, Question, question_key
 from dedup.removal import Removal, ids_in_file, numbers_on_record
 from dedup.settings import IndexKind, Settings
+from dedup.soundness import examine
 from dedup.store import RunKind, Store
 
 TEXTS = [
@@ -291,3 +293,15 @@ def test_a_file_of_ids_has_one_a_line(text: str, ids: Sequence[str], tmp_path: P
     file = tmp_path / "gone.txt"
     file.write_bytes(text.encode())
     assert ids_in_file(file) == ids
+
+
+def test_the_doctor_finds_nothing_after_nights_of_changes(settings: Settings, tmp_path: Path) -> None:
+    """Rows that are dead are no damage, and neither is a text that came back."""
+    rows = {str(n): text for n, text in enumerate(TEXTS[:12])}
+    own = replace(settings, compact_share=10.0)
+    run([dump(tmp_path, rows)], own)
+    reindex([], own, removal=Removal(["3", "4"]))
+    reindex([dump(tmp_path, {"3": rows["3"], "90": "How do I boil a stone?"})], own)
+    with Store.open(own.db, create=False) as store:
+        assert store.in_service().run.counts["dead"] == 1
+    assert examine(own, Silent()).damages == ()

@@ -190,6 +190,13 @@ def read_rows(folder: Path, name: str) -> tuple[Keys, Places]:
     return keys, Places(tuple(manifest["segments"]), at)
 
 
+def living_keys(folder: Path, name: str) -> Keys:
+    """Return the text keys of a generation's rows that are not dead, ascending."""
+    keys, _ = read_rows(folder, name)
+    alive: Keys = np.sort(np.delete(keys, np.load(folder / name / _DEAD, allow_pickle=False)))
+    return alive
+
+
 def _refuse_others(name: str, manifest: Mapping[str, Any], fingerprint: str, encoder: str, metric: Metric) -> None:
     for what, found, expected in (
         ("format", manifest.get("format"), FORMAT),
