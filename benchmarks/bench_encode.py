@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from dedup.dumps import DumpOptions, read_dump
-from dedup.encoders import bert, load_encoder, runtime_of
+from dedup.encoders import load_encoder, runtime_of
 from dedup.encoders.bert import read_bert, read_shape
 from dedup.encoders.registry import base_folder
 from dedup.encoders.tokens import cut_tokenizer, token_lists
@@ -90,10 +90,8 @@ def arithmetic(texts: list[str]) -> tuple[int, float]:
     assert shape is not None
     network = read_bert(folder, shape, None)
     length = np.array([len(own) for own in token_lists(cut_tokenizer(folder, shape.longest), texts)], dtype=np.float64)
-    inner, dimension = network.layer(0, bert.INNER)[0].shape
-    weights = 4 * dimension * dimension + 2 * dimension * inner
-    work = shape.layers * (2 * weights * length + 4 * dimension * length**2)
-    return int(length.sum()), float(work.sum())
+    of_token, of_two_tokens = network.operations
+    return int(length.sum()), float(length @ (of_token + of_two_tokens * length))
 
 
 def matrix_limit() -> float:

@@ -19,6 +19,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from dedup.gathering import selected
 from dedup.linkage import grow
 from dedup.matching import Matcher
 from dedup.questions import Float64, Int64, Pairs
@@ -46,7 +47,7 @@ def cluster_pairs(matcher: Matcher, pairs: Pairs, probability: Float64, *, thres
         At most ``threshold``.
     """
     linked = probability >= threshold
-    left, right, sure = pairs.left[linked], pairs.right[linked], probability[linked]
+    left, right, sure = selected(linked, pairs.left, pairs.right, probability)
     rows = len(matcher.embeddings)
     graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(rows, rows))
     component = connected_components(graph, directed=False)[1].astype(np.int64)

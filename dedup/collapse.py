@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dedup.questions import Float64, Int64, Keys, Pairs
+from dedup.gathering import Gathering, chunks
+from dedup.memory import spacious
+from dedup.questions import Float32, Float64, Int64, Keys, Pairs
 from dedup.store import RecordedPairs
 
 
@@ -40,13 +42,26 @@ def as_question_pairs(texts: Texts, ids: Int64, pairs: Pairs, probability: Float
     A pair of different texts is one between their representatives; each further copy of a text makes one pair with its
     representative, at distance 0 and probability 1: two questions of one text key ask the same by definition.
     """
-    representative = texts.representative
-    copies = ids != representative[texts.row]
-    one = np.concatenate([representative[pairs.left], representative[texts.row[copies]]])
-    other = np.concatenate([representative[pairs.right], ids[copies]])
+    ascending = np.sort(ids)
+    representative = np.searchsorted(ascending, texts.representative)  # two places are a number that sorts as two ids
+    gathering = Gathering(np.int64, np.float32, np.float64)
+
+    def gather(one: Int64, other: Int64, distance: Float32, sure: Float64) -> None:
+        gathering.add(np.minimum(one, other) * len(ids) + np.maximum(one, other), distance, sure)
+
+    for some in chunks(len(pairs)):
+        left, right = representative[pairs.left[some]], representative[pairs.right[some]]
+        gather(left, right, pairs.distance[some], probability[some])
+    copies = ids != texts.representative[texts.row]
     copied = int(copies.sum())
-    distance = np.concatenate([pairs.distance, np.zeros(copied, dtype=np.float32)])
-    every = np.concatenate([probability, np.ones(copied)])
-    left, right = np.minimum(one, other), np.maximum(one, other)
-    order = np.lexsort((right, left))
-    return RecordedPairs(left[order], right[order], distance[order], every[order])
+    gather(
+        representative[texts.row[copies]],
+        np.searchsorted(ascending, ids[copies]),
+        np.zeros(copied, dtype=np.float32),
+        np.ones(copied),
+    )
+    right, distance, sure = gathering.in_order()
+    left = spacious((len(right),), np.int64)
+    for some in chunks(len(right)):
+        left[some], right[some] = (ascending[places] for places in np.divmod(right[some], len(ids)))
+    return RecordedPairs(left, right, distance, sure)

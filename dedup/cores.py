@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from dedup.memory import ease
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -25,18 +27,26 @@ def core_count() -> int:
 def spread(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
     """Do ``work`` on each task, as many at once as there are cores, and yield the results in the tasks' order.
 
+    Before each task the process gives back what memory it can spare, if it has to (`dedup.memory.ease`).
     For work that NumPy, FAISS or torch do outside Python's lock. They use one core each meanwhile: threads of theirs
     beside ours would wait for each other.
     """
     cores = core_count()
     if min(cores, len(tasks)) < 2:
-        yield from map(work, tasks)
+        for task in tasks:
+            ease()
+            yield work(task)
         return
+
+    def eased(task: Task) -> Result:
+        ease()
+        return work(task)
+
     with _one_core_each(), ThreadPoolExecutor(cores, initializer=_on_one_core) as pool:
         under_way: deque[Future[Result]] = deque()
         try:
             for task in tasks:
-                under_way.append(pool.submit(work, task))
+                under_way.append(pool.submit(eased, task))
                 if len(under_way) > _WAITING * cores:
                     yield under_way.popleft().result()
             while under_way:

@@ -10,11 +10,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from dedup.classifier import Classifier
 from dedup.clustering import Clusters, cluster_pairs
 from dedup.decisions import Constraints, apply
 from dedup.errors import ClassifierError
-from dedup.join import Joined, Known, self_join
+from dedup.gathering import chunks, selected
+from dedup.join import Cutoff, Joined, Known, self_join
 from dedup.matching import Matcher, rerank
 from dedup.priors import estimate_share
 from dedup.progress import Progress
@@ -81,21 +84,20 @@ def find_duplicates(
         known=known,
         margin=0.0 if cutoff.shortfall is None else _MARGIN,
     )
-    possible = joined.pairs.where(joined.pairs.distance <= cutoff.of(joined.pairs.left, joined.pairs.right))
+    possible = _possible(joined.pairs, cutoff)
     with progress.stage("judge", "pairs", total=len(possible)) as advance:
         judged = matcher.judge(possible)
         if settings.prior == AUTO:
             matcher = replace(matcher, classifier=_at_estimated_prior(classifier, possible.distance))
             judged = matcher.judge(possible)
-        candidate = judged >= settings.candidate_floor
-        pairs, probability = possible.where(candidate), judged[candidate]
+        pairs, probability = _candidates(possible, judged, settings.candidate_floor)
         advance(len(possible))
+    del possible, judged
     reranked = 0
     if second is not None:
         again = rerank(matcher, pairs, probability, second.reranker, second.texts_of, progress)
         matcher, probability, reranked = again.matcher, again.probability, again.count
-        candidate = probability >= settings.candidate_floor
-        pairs, probability = pairs.where(candidate), probability[candidate]
+        pairs, probability = _candidates(pairs, probability, settings.candidate_floor)
     if decided is not None:
         applied = apply(decided, matcher, pairs, probability)
         matcher, pairs, probability = applied.matcher, applied.pairs, applied.probability
@@ -105,6 +107,19 @@ def find_duplicates(
         )
         advance(len(pairs))
     return Found(matcher, joined, pairs, probability, reranked, clusters)
+
+
+def _possible(pairs: Pairs, cutoff: Cutoff) -> Pairs:
+    """Return the pairs within the cut-off."""
+    within = np.empty(len(pairs), dtype=bool)
+    for some in chunks(len(pairs)):
+        within[some] = pairs.distance[some] <= cutoff.of(pairs.left[some], pairs.right[some])
+    return Pairs(*selected(within, pairs.left, pairs.right, pairs.distance))
+
+
+def _candidates(pairs: Pairs, probability: Float64, floor: float) -> tuple[Pairs, Float64]:
+    left, right, distance, judged = selected(probability >= floor, pairs.left, pairs.right, pairs.distance, probability)
+    return Pairs(left, right, distance), judged
 
 
 def _at_estimated_prior(classifier: Classifier, distance: Float32) -> Classifier:

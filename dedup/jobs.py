@@ -15,6 +15,7 @@ from dedup.artifacts import require_writable
 from dedup.errors import DedupError, ExitCode, StoreError, exit_code
 from dedup.locks import FileLock, Holder, Lock, holding
 from dedup.logs import logged_as
+from dedup.memory import mapping_to
 from dedup.metrics import Ended, write_metrics
 from dedup.progress import Progress, Stopwatch
 from dedup.retention import retain
@@ -60,7 +61,7 @@ def running(kind: RunKind, settings: Settings, *, wait: float, progress: Progres
             for killed in store.fail_killed_runs():
                 log.warning("run %d had been killed; it is recorded as failed, and what it did is kept", killed)
             run_id = store.start_run(kind, settings.metric, settings.threshold, recorded_settings(settings, store))
-            with logged_as(run_id):
+            with logged_as(run_id), mapping_to(settings.indexes):
                 try:
                     yield Job(store, run_id, settings, watch, datetime.now(UTC), time.perf_counter())
                 except BaseException as error:

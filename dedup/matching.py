@@ -12,6 +12,7 @@ from dedup.cores import spread
 from dedup.distance import pair_distances
 from dedup.features import CROWDING, Described, pair_features
 from dedup.join import Cutoff
+from dedup.memory import spacious
 from dedup.progress import Progress
 from dedup.questions import Float32, Float64, Int64, Pairs
 from dedup.reranking import Reranker
@@ -140,4 +141,7 @@ def _places(left: Int64, right: Int64, rows: int) -> Int64:
 def _in_chunks(pairs: int, probability: Callable[[slice], Float64]) -> Float64:
     """Ask for the probability of so many pairs, (n_pairs,), chunk by chunk, on all cores."""
     chunks = [slice(start, start + _CHUNK) for start in range(0, pairs, _CHUNK)]
-    return np.concatenate([np.empty(0), *spread(probability, chunks)])
+    judged = spacious((pairs,), np.float64)
+    for some, found in zip(chunks, spread(probability, chunks), strict=True):
+        judged[some] = found
+    return judged

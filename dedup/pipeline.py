@@ -16,6 +16,9 @@ from pathlib import Path
 from dedup.errors import DumpError
 from dedup.ingest import NOTHING_READ, Ingested, ingest
 from dedup.jobs import Job, running
+from dedup.limits import NO_LIMITS, Limits, measure_limits
+from dedup.memory import peak_bytes
+from dedup.profile import profile
 from dedup.progress import Progress, Silent
 from dedup.removal import NOTHING_REMOVED, Removal, numbers_on_record
 from dedup.report import run_name, write_report
@@ -25,6 +28,8 @@ from dedup.store import RunKind
 from dedup.update import News, Updated, update
 
 log = logging.getLogger(__name__)
+
+_WORTH_LIMITS = 5.0  # seconds that a run has worked: from there on half a second tells where they went
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class RunSummary:
     duplicate_pairs: int
     clusters: int  # of two questions or more
     seconds: float
+    peak_memory_bytes: int
     database: str
     generation: str
 
@@ -98,6 +104,7 @@ class ReindexSummary:
     compacted: bool  # the index was built anew
     nothing_to_do: bool
     seconds: float
+    peak_memory_bytes: int
     database: str
     generation: str
 
@@ -170,6 +177,7 @@ def reindex(
             compacted=counts.compacted,
             nothing_to_do=updated.reused and not (counts.added or counts.changed or counts.deleted),
             seconds=round(time.perf_counter() - job.clock, 3),
+            peak_memory_bytes=peak_bytes(),
             database=job.store.display_url,
             generation=updated.generation,
         )
@@ -191,6 +199,7 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
         duplicate_pairs=counts.duplicate_pairs,
         clusters=counts.clusters,
         seconds=round(time.perf_counter() - job.clock, 3),
+        peak_memory_bytes=peak_bytes(),
         database=job.store.display_url,
         generation=updated.generation,
     )
@@ -207,6 +216,11 @@ def _ingest(job: Job, dumps: Sequence[str]) -> Ingested:
     return ingested
 
 
+def _limits(job: Job) -> Limits:
+    worked = sum(job.watch.seconds.values())
+    return measure_limits(job.settings.indexes) if worked >= _WORTH_LIMITS else NO_LIMITS
+
+
 def _report(job: Job, ingested: Ingested, updated: Updated) -> Path:
     """Write the report of what is recorded by now, and attach it to the run."""
     with job.watch.stage("report", "files", total=1) as advance:
@@ -220,7 +234,7 @@ def _report(job: Job, ingested: Ingested, updated: Updated) -> Path:
             updated.rescoring,
             updated.counts,
             updated.generation,
-            seconds=job.watch.seconds,
+            stages=profile(job.watch.stages, _limits(job)),
             ingested=ingested,
         )
         report = write_report(described, job.settings.reports)

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dedup.meters import multiplied
 from dedup.questions import Float32, Int64
 
 _WORTH_TORCH = 5e10
@@ -110,6 +111,7 @@ class Single:
     @staticmethod
     def _products(left: Operand, right: Operand) -> Float32:
         products: Float32 = left.values[: left.count] @ right.values[: right.count].T
+        multiplied(2.0 * products.size * left.values.shape[1], "fp32")
         return products
 
 
@@ -149,7 +151,9 @@ class Bfloat16:
 
         one, other = (torch.from_numpy(side.values).view(torch.bfloat16) for side in (left, right))
         bits: NDArray[np.int16] = torch.mm(one, other.T).view(torch.int16).numpy()
-        return bits[: left.count, : right.count]
+        products = bits[: left.count, : right.count]
+        multiplied(2.0 * products.size * left.values.shape[1], "bf16")
+        return products
 
 
 def _bits(numbers: NDArray[np.floating[Any]]) -> NDArray[np.int16]:

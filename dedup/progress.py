@@ -5,10 +5,12 @@ What is shown (a bar on a terminal, log lines elsewhere) is the command line's b
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+from dedup.meters import Reading, read_meters
 
 Advance: TypeAlias = Callable[[int], None]
 """Call it with how many more are done."""
@@ -30,19 +32,47 @@ class Silent:
         yield lambda _count: None
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage that has ended, as often as it ran."""
+
+    unit: str
+    items: int
+    took: Reading
+
+    @property
+    def rate(self) -> float:
+        """Items a second."""
+        return self.items / self.took.seconds if self.took.seconds else 0.0
+
+
 class Stopwatch:
-    """Wraps a `Progress` and keeps the wall-clock seconds of each stage, in the order in which they ran."""
+    """Wraps a `Progress` and keeps what each stage did and took, in the order in which they ran."""
 
     def __init__(self, shown: Progress) -> None:
         self._shown = shown
-        self.seconds: dict[str, float] = {}
+        self.stages: dict[str, Stage] = {}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The wall-clock seconds of each stage."""
+        return {name: stage.took.seconds for name, stage in self.stages.items()}
 
     @contextmanager
     def stage(self, name: str, unit: str, total: int | None = None) -> Iterator[Advance]:
-        """Show the stage and add the seconds it took to ``seconds[name]``."""
-        start = time.perf_counter()
+        """Show the stage, and add what it did and took to ``stages[name]``."""
+        before, items = read_meters(), 0
+
+        def advance(count: int) -> None:
+            nonlocal items
+            items += count
+            shown(count)
+
         try:
-            with self._shown.stage(name, unit, total) as advance:
+            with self._shown.stage(name, unit, total) as shown:
                 yield advance
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+            took, known = read_meters().since(before), self.stages.get(name)
+            if known is not None:
+                items, took = known.items + items, known.took.plus(took)
+            self.stages[name] = Stage(unit, items, took)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from dedup.encoders import Encoder
 from dedup.errors import ClassifierError
 from dedup.ingest import Ingested
 from dedup.priors import estimate_share
+from dedup.profile import StageProfile
 from dedup.questions import Float64, Pairs
 from dedup.report import ClusterCard, Member, RunReport
 from dedup.reranking import Rescoring
@@ -64,6 +65,7 @@ class RunCounts:
     reach: float = 0.0  # where candidates, and the histogram, end; 0: recorded before it was kept
     estimated_share: float | None = None  # of duplicates among the pairs that are rather duplicates, by distances alone
     drift: list[str] = field(default_factory=list)  # what is not like in the runs before, with both figures
+    peak_memory_bytes: int = 0  # the most that the process took; 0: recorded before it was kept
 
 
 _COMPARABLE = ("encoder", "metric", "prior", "threshold", "candidate_floor", "cluster_floor", "rerank", "reranker")
@@ -129,7 +131,7 @@ def describe_run(
     counts: RunCounts,
     generation: str,
     *,
-    seconds: Mapping[str, float],
+    stages: tuple[StageProfile, ...],
     ingested: Ingested,
 ) -> RunReport:
     """Return everything that the report of a run shows; clusters are read from the store, where they are in service."""
@@ -153,7 +155,7 @@ def describe_run(
         classifier=classifier,
         rescoring=rescoring,
         counts=shown,
-        seconds=dict(seconds),
+        stages=stages,
         histogram_edges=_edges(classifier, settings),
         histogram_counts=np.array(counts.histogram, dtype=np.int64),
         largest=_cards(store, store.largest_clusters(_CARDS)),

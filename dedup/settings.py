@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -23,6 +24,13 @@ FAST_ENCODER = "dedup-static"
 
 ENVIRONMENT_PREFIX = "DEDUP_"
 _OTHER_VARIABLES = {"DEDUP_CONFIG", "DEDUP_TEST_DB"}
+
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([KMGT]I?)?B?")
+_UNITS = {None: 1} | {
+    f"{letter}{binary}": (1024 if binary else 1000) ** power
+    for power, letter in enumerate("KMGT", 1)
+    for binary in ("", "I")
+}
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +126,19 @@ def _prior(value: Any) -> float | str | None:
         raise ValueError(f"{error}, or auto") from None
 
 
+def _size(value: Any) -> int | None:
+    expected = "a size in bytes, such as 2GB, 512MB or 1.5GiB"
+    if value is None:
+        return None
+    found = _SIZE.fullmatch(str(value).strip().upper())
+    if isinstance(value, bool) or found is None:
+        raise ValueError(expected)
+    size = round(float(found[1]) * _UNITS[found[2]])
+    if size < 1:
+        raise ValueError(expected)
+    return size
+
+
 def _at_least(low: int) -> Callable[[Any], int]:
     def parse(value: Any) -> int:
         expected = f"a whole number of at least {low}"
@@ -185,6 +206,9 @@ class Settings:
         0.1, "the share of an index that may be added or deleted until it is built anew", _between(0.0, 10.0)
     )
     batch_size: int = _setting(64, "questions encoded at once, where torch does it on the CPU", _at_least(1))
+    memory: int | None = _setting(
+        None, "the most memory a run may take, such as 2GB; by default as little as the corpus needs", _size
+    )
     max_bytes: int = _setting(
         0, "stop a dump after this many decompressed bytes; 0: far beyond the file's own size", _at_least(0)
     )

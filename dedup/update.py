@@ -25,6 +25,7 @@ from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
 from dedup.errors import BelowRecallFloor, CorpusChanged, DedupError
 from dedup.features import Described, background_of, describe_questions, needs_texts
 from dedup.finding import Found, SecondJudgement, find_duplicates
+from dedup.footprint import hold_to
 from dedup.index import (
     IndexedRows,
     Sample,
@@ -43,6 +44,7 @@ from dedup.installed import installed_reranker, load_installed
 from dedup.jobs import Job
 from dedup.join import Known, load_join, save_join
 from dedup.matching import Matcher
+from dedup.memory import peak_bytes
 from dedup.progress import Progress
 from dedup.questions import Float32, Keys
 from dedup.reference import REFERENCE_SIZE, Near, nearest_reference
@@ -155,6 +157,7 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
             )
             return Updated(counts, standing.generation, encoder, standing.classifier, models.rescoring, reused=True)
         texts = collapse(corpus.ids, corpus.keys)
+        hold_to(settings.memory, len(texts.keys), encoder.dimension)
         encoded += encode_missing(encoder, vectors, texts.keys, store.texts, job.watch)
         state = State(corpus, decisions, digest, texts, vectors.gather(texts.keys), vectors, encoded)
         try:
@@ -279,6 +282,7 @@ def _of_this_run(news: News, encoded: int) -> dict[str, Any]:
         "changed": ingested.changed,
         "deleted": news.deleted,
         "encoded": encoded,
+        "peak_memory_bytes": peak_bytes(),
     }
 
 

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from dedup import progress
+from dedup import meters
 from dedup.progress import Silent, Stopwatch
 
 
@@ -19,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(progress, "time", clock)
+    monkeypatch.setattr(meters, "time", clock)
     return clock
 
 

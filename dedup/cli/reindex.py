@@ -37,6 +37,7 @@ _SETTINGS = (
     "recall_floor",
     "compact_share",
     "batch_size",
+    "memory",
     "metrics_file",
 )
 _OF_DUMPS = ("format", "id_column", "text_column", "with_body", "on_error", "max_bytes")
@@ -133,7 +134,8 @@ def _show(result: ReindexResult, as_json: bool) -> None:
         print_json(asdict(done))
         return
     click.echo(
-        f"Run {done.run_id}, {done.seconds:.1f} s: {done.read:,} rows read, {done.added:,} new questions, "
+        f"Run {done.run_id}, {done.seconds:.1f} s, {done.peak_memory_bytes / 1e6:,.0f} MB: "
+        f"{done.read:,} rows read, {done.added:,} new questions, "
         f"{done.changed:,} changed, {done.deleted:,} deleted, {done.rejected:,} rejected."
     )
     for reason, count in ingested.rejected.items():

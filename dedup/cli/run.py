@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     "index",
     "recall_floor",
     "batch_size",
+    "memory",
     "max_bytes",
     "keep_runs",
     "keep_generations",
@@ -75,7 +76,8 @@ def _print(result: RunResult) -> None:
     done = result.summary
     ingested = result.ingested
     click.echo(
-        f"Run {done.run_id}, {done.seconds:.1f} s: {done.read:,} rows read, {ingested.added:,} new questions, "
+        f"Run {done.run_id}, {done.seconds:.1f} s, {done.peak_memory_bytes / 1e6:,.0f} MB: "
+        f"{done.read:,} rows read, {ingested.added:,} new questions, "
         f"{ingested.changed:,} changed, {ingested.repeated:,} known, {done.rejected:,} rejected; "
         f"{ingested.labels:,} new labels."
     )

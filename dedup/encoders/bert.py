@@ -60,6 +60,13 @@ class Bert:
         """Return the weight and the bias of a part of a layer."""
         return self.affine(f"encoder.layer.{number}.{part}")
 
+    @property
+    def operations(self) -> tuple[float, float]:
+        """The floating-point operations of matrix products: of a token, and of every two tokens of a text."""
+        inner, dimension = self.layer(0, INNER)[0].shape
+        weights = 4 * dimension * dimension + 2 * dimension * inner
+        return 2.0 * self.shape.layers * weights, 4.0 * self.shape.layers * dimension
+
 
 def read_shape(folder: Path) -> BertShape | None:
     """Return the shape of the network in a sentence-transformers folder; None if it is of another kind."""

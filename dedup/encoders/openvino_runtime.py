@@ -16,6 +16,7 @@ import numpy as np
 from dedup.encoders.bert import Bert
 from dedup.encoders.bert_graph import bert_graph
 from dedup.encoders.packing import Batch, pack
+from dedup.meters import multiplied
 from dedup.questions import Float32
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class OpenVinoRuntime:
         }
         compiled = Core().compile_model(bert_graph(network), "CPU", options)
         self._dimension = int(network.words.shape[1])
+        self._precision = "bf16" if bf16 else "fp32"
+        self._of_token, self._of_two_tokens = network.operations
         self._requests: SimpleQueue[InferRequest] = SimpleQueue()
         for _ in range(cores):
             self._requests.put(compiled.create_infer_request())
@@ -62,6 +65,8 @@ class OpenVinoRuntime:
         request = self._requests.get()
         try:
             request.infer([batch.tokens, batch.position, batch.owner])
+            length = batch.length.astype(np.float64)  # empty places are no work
+            multiplied(float(length @ (self._of_token + self._of_two_tokens * length)), self._precision)
             return batch.means(request.get_output_tensor(0).data)
         finally:
             self._requests.put(request)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dedup.artifacts import MANIFEST, read_manifest
 from dedup.errors import ArtifactDamaged
+from dedup.memory import opened, spacious
 from dedup.questions import Float32, Int64, Keys
 
 VECTORS = "vectors"
@@ -95,7 +96,7 @@ def open_segment(path: Path, fingerprint: str) -> Float32:
     if not (path / MANIFEST).is_file():
         raise ArtifactDamaged(f"{path} is not there, and holds vectors of the index; run `dedup run` to make it again")
     manifest = read_manifest(path)
-    vectors: Float32 = np.load(path / SEGMENT_VECTORS, mmap_mode="r", allow_pickle=False)
+    vectors: Float32 = opened(path / SEGMENT_VECTORS)
     if manifest.get("fingerprint") != fingerprint or vectors.ndim != 2:
         raise ArtifactDamaged(f"{path} holds another encoder's vectors; delete it, its texts are encoded again")
     return vectors
@@ -103,7 +104,7 @@ def open_segment(path: Path, fingerprint: str) -> Float32:
 
 def in_row_order(places: Places, segments: Sequence[Float32]) -> Float32:
     """Return the vectors of all places, (n, d) float32, in one array."""
-    gathered = np.empty((len(places.at), segments[0].shape[1]), dtype=np.float32)
+    gathered = spacious((len(places.at), segments[0].shape[1]), np.float32)
     for number, vectors in enumerate(segments):
         here = np.flatnonzero(places.at[:, 0] == number)
         gathered[here] = vectors[places.at[here, 1]]

@@ -17,6 +17,7 @@ import numpy as np
 
 from dedup.cores import spread
 from dedup.join.cutoff import Cutoff
+from dedup.memory import spacious
 from dedup.products import Arithmetic, Operand
 from dedup.questions import Float32, Int64
 
@@ -74,7 +75,7 @@ def _fold(embeddings: Float32, halves: Float32, arithmetic: Arithmetic) -> Opera
 
     starts = range(0, max(1, len(embeddings)), _FOLDED)
     first = fold(0)
-    values = np.empty((len(embeddings), first.values.shape[1]), dtype=first.values.dtype)
+    values = spacious((len(embeddings), first.values.shape[1]), first.values.dtype)
     length = rounded = 0.0
     for start, block in zip(starts, spread(fold, starts), strict=True):
         values[start : start + _FOLDED] = block.values

@@ -1,4 +1,4 @@
-"""Pairs on their way: met in a tile, measured there, and put in order when all are found."""
+"""Pairs on their way: met in a tile, measured there, and put in order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.distance import pair_distances
+from dedup.gathering import Gathering
 from dedup.join.cutoff import Cutoff
+from dedup.memory import spacious
 from dedup.questions import Float32, Int64, Metric, Pairs
 
 
@@ -62,13 +64,16 @@ def _measured(embeddings: Float32, metric: Metric, cutoff: Cutoff, met: Met) -> 
     return Found(np.minimum(left, right) * np.int64(len(embeddings)) + np.maximum(left, right), distance[kept])
 
 
-def in_order(found: list[Found], rows: int) -> Pairs:
-    """Return pairs, of which none is there twice, sorted by (left, right); ``found`` is emptied meanwhile."""
-    every = _joined(found)
-    found.clear()
-    order = np.argsort(every.number)
-    left, right = np.divmod(every.number[order], max(1, rows))
-    return Pairs(left, right, every.distance[order])
+def in_order(found: Iterable[Found], rows: int) -> Pairs:
+    """Return pairs, of which none is there twice, sorted by (left, right)."""
+    gathering = Gathering(np.int64, np.float32)
+    for some in found:
+        gathering.add(some.number, some.distance)
+    right, distance = gathering.in_order()
+    left = spacious((len(right),), np.int64)
+    np.floor_divide(right, max(1, rows), out=left)
+    np.remainder(right, max(1, rows), out=right)
+    return Pairs(left, right, distance)
 
 
 def _joined(found: list[Found]) -> Found:

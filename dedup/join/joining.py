@@ -32,7 +32,7 @@ from dedup.join.gathered import Found, Met, in_order, measured
 from dedup.join.known import Known
 from dedup.join.recall import exact_samples, fewest_visits, found_share, smallest_ratio
 from dedup.products import arithmetic_for
-from dedup.progress import Progress
+from dedup.progress import Advance, Progress
 from dedup.questions import Float32, Int64, Metric, Pairs
 from dedup.reference import Near
 
@@ -124,13 +124,15 @@ def _join_all(embeddings: Float32, metric: Metric, task: _Task, progress: Progre
         tiles = _tiles(fresh_first[start:end], fresh_first[end:])
         return measured(embeddings, metric, cutoff, _met(candidates, tiles))
 
-    found = [task.known.still(fresh)]
-    with progress.stage("join", "rows", total=count) as advance:
+    def found() -> Iterator[Found]:
+        yield task.known.still(fresh)
         starts = range(0, count, _ROWS)
         for start, some in zip(starts, spread(compare, starts), strict=True):
-            found.append(some)
+            yield some
             advance(min(_ROWS, count - start))
-    return Joined(in_order(found, rows), 1.0, 0, 0, count, cutoff)
+
+    with progress.stage("join", "rows", total=count) as advance:
+        return Joined(in_order(found(), rows), 1.0, 0, 0, count, cutoff)
 
 
 def _join_in_cells(
@@ -146,9 +148,10 @@ def _join_in_cells(
             candidates = EuclideanCandidates(embeddings, halves, arithmetic_for(float(embeddings.size) * rows))
         advance(2)
 
-    found = _found_in_cells(embeddings, metric, cutoff, candidates, cells, fresh, progress)
-    pairs = in_order([task.known.still(fresh), *found], rows)
-    recall = found_share(pairs, held_out, rows)
+    with progress.stage("join", "cells", total=cells.count) as advance:
+        found = _found_in_cells(embeddings, metric, cutoff, candidates, cells, fresh, advance)
+        pairs = in_order(chain([task.known.still(fresh)], found), rows)
+    recall = found_share(pairs, held_out)
     return Joined(pairs, recall, len(held_out), cells.visits, int(fresh.sum()), cutoff)
 
 
@@ -159,8 +162,8 @@ def _found_in_cells(
     candidates: Candidates,
     cells: Cells,
     fresh: NDArray[np.bool_],
-    progress: Progress,
-) -> list[Found]:
+    advance: Advance,
+) -> Iterator[Found]:
     def compare(members: tuple[NDArray[np.int32], NDArray[np.int32]]) -> Found:
         residents, visitors = (some.astype(np.int64) for some in members)
         is_fresh = fresh[residents]
@@ -171,12 +174,9 @@ def _found_in_cells(
         )
         return measured(embeddings, metric, cutoff, map(cells.once, _met(candidates, tiles)))
 
-    found = []
-    with progress.stage("join", "cells", total=cells.count) as advance:
-        for some in spread(compare, list(zip(*cells.members(), strict=True))):
-            found.append(some)
-            advance(1)
-    return found
+    for some in spread(compare, list(zip(*cells.members(), strict=True))):
+        yield some
+        advance(1)
 
 
 def _exact_candidates(embeddings: Float32, metric: Metric, cutoff: Cutoff, *, compared: float) -> Candidates:

@@ -14,6 +14,7 @@ from dedup.artifacts import MANIFEST, read_manifest, writing
 from dedup.join.cutoff import Cutoff
 from dedup.join.joining import Joined
 from dedup.join.known import Known, moved
+from dedup.memory import spacious
 from dedup.questions import Int64, Keys, Metric, Pairs
 from dedup.text import NORMALISER_VERSION
 
@@ -25,9 +26,11 @@ _KEYS, _ENDS, _DISTANCE, _SHORTFALL = "keys.npy", "ends.npy", "distance.npy", "s
 def save_join(folder: Path, name: str, keys: Keys, joined: Joined, *, fingerprint: str, metric: Metric) -> None:
     """Keep what was found among the rows of ``keys``, (n,) ascending, under a generation's name."""
     facts = {**_facts(fingerprint, metric), "cutoff": joined.covered.distance, "pairs": len(joined.pairs)}
+    ends = spacious((2, len(joined.pairs)), np.int32)
+    ends[0], ends[1] = joined.pairs.left, joined.pairs.right
     with writing(folder / FOLDER / name, facts) as beside:
         np.save(beside / _KEYS, keys)
-        np.save(beside / _ENDS, np.stack([joined.pairs.left, joined.pairs.right]).astype(np.int32))
+        np.save(beside / _ENDS, ends)
         np.save(beside / _DISTANCE, joined.pairs.distance)
         np.save(beside / _SHORTFALL, joined.covered.shortfalls(len(keys)))
 

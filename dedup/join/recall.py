@@ -47,7 +47,7 @@ def _pairs_of(sample: Int64, embeddings: Float32, candidates: Candidates, metric
         # A pair of two sampled rows is met from both sides: the smaller row keeps it.
         return measured(embeddings, metric, cutoff, [met.where((met.left < met.right) | ~sampled[met.right])])
 
-    return in_order(list(spread(compare, range(0, len(embeddings), _COMPARED))), len(embeddings))
+    return in_order(spread(compare, range(0, len(embeddings), _COMPARED)), len(embeddings))
 
 
 def fewest_visits(near: Near, truth: Pairs, recall_floor: float) -> int:
@@ -74,10 +74,15 @@ def smallest_ratio(embeddings: Float32, truth: Pairs) -> float:
     return max(1.0, _MARGIN * float((truth.distance[apart] / euclidean[apart]).min(initial=typical)))
 
 
-def found_share(pairs: Pairs, truth: Pairs, rows: int) -> float:
+def found_share(pairs: Pairs, truth: Pairs) -> float:
     """Return the share of the true pairs that were found; 1 where there are none."""
     if len(truth) == 0:
         return 1.0
-    found, wanted = (each.left * np.int64(rows) + each.right for each in (pairs, truth))
-    place = np.minimum(np.searchsorted(found, wanted), max(0, len(found) - 1))
-    return float((found[place] == wanted).mean()) if len(found) else 0.0
+    first, last = (np.searchsorted(pairs.left, truth.left, side).tolist() for side in ("left", "right"))
+    partners = (pairs.right[start:end] for start, end in zip(first, last, strict=True))
+    return float(np.mean([_holds(some, right) for some, right in zip(partners, truth.right.tolist(), strict=True)]))
+
+
+def _holds(ascending: Int64, wanted: int) -> bool:
+    place = int(np.searchsorted(ascending, wanted))
+    return place < len(ascending) and int(ascending[place]) == wanted

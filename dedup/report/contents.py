@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dedup.classifier import Classifier
+from dedup.profile import StageProfile
 from dedup.questions import Float64, Int64, Metric
 from dedup.reranking import Rescoring
 
@@ -52,9 +53,9 @@ class RunReport:
     ``texts`` (distinct text keys), ``exact_duplicates`` (questions whose text key an earlier one has), ``encoded``
     (texts this run had to encode), ``candidate_pairs``, ``reranked`` (pairs that were judged again, where there is a
     ``rescoring``), ``duplicate_pairs``, ``clusters`` (of two questions or more) and ``clustered_questions`` (the
-    questions in those).
+    questions in those), ``peak_memory_bytes`` (the most memory the process took; 0 where it is not known).
 
-    ``seconds`` and ``rejects`` are shown in the order in which they are given. ``least_certain`` are the clusters of
+    ``stages`` and ``rejects`` are shown in the order in which they are given. ``least_certain`` are the clusters of
     the lowest weakest links.
     """
 
@@ -76,7 +77,7 @@ class RunReport:
     classifier: Classifier
     rescoring: Rescoring | None  # None: every pair has the classifier's probability
     counts: Mapping[str, int]
-    seconds: Mapping[str, float]  # stage -> wall-clock seconds
+    stages: tuple[StageProfile, ...]
     histogram_edges: Float64  # (bins + 1,) distances in ``metric``, ascending
     histogram_counts: Int64  # (bins,) candidate pairs
     largest: tuple[ClusterCard, ...]

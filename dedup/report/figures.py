@@ -57,6 +57,16 @@ def duration(value: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
+def rate(value: float) -> str:
+    """Return a rate with separators, and with one decimal where it has less than three digits before it."""
+    return f"{value:,.1f}" if round(value, 1) < 100 else f"{value:,.0f}"
+
+
+def megabytes(value: int) -> str:
+    """Return bytes as whole megabytes: 1,235 MB."""
+    return f"{value / 1e6:,.0f} MB"
+
+
 def compact(number: float) -> str:
     """Return a round number of an axis in few characters: 8,000, 20k, 1.5M."""
     if number >= 10_000:

@@ -77,6 +77,8 @@ def _templates() -> Environment:
         measure=figures.measure,
         seconds=figures.seconds,
         duration=figures.duration,
+        rate=figures.rate,
+        megabytes=figures.megabytes,
         fact=figures.fact,
     )
     return templates

@@ -8,6 +8,8 @@ import numpy as np
 from sqlalchemy import Connection, select, update
 
 from dedup.errors import CorpusChanged, StoreError
+from dedup.gathering import chunks
+from dedup.questions import Int64
 from dedup.store.bulk import Columns, fill, is_empty, remove, staged, upsert
 from dedup.store.database import Database
 from dedup.store.differences import differing, pair_places
@@ -66,8 +68,7 @@ class Results:
             cluster one that is not recorded, or ``run_id`` is not. Everything is left as it was.
         """
         pairs, clusters = found.pairs, found.clusters
-        in_order = np.sort(clusters.question)
-        if not all(np.isin(side, in_order).all() for side in (pairs.left, pairs.right)):
+        if not _all_among(np.sort(clusters.question), pairs):
             raise StoreError("a pair has a question that is in no cluster; expected every recorded question in one")
         with self._database.writing() as connection:
             if recorded_corpus_revision(connection) != corpus_revision:
@@ -83,7 +84,26 @@ class Results:
             connection.execute(update(CorpusRow).values(next_cluster=next_cluster))
 
 
+def _all_among(questions: Int64, pairs: RecordedPairs) -> bool:
+    """Tell whether both sides of all pairs are among some questions, ascending."""
+    return all(
+        np.array_equal(questions[np.minimum(np.searchsorted(questions, side[some]), len(questions) - 1)], side[some])
+        for side in (pairs.left, pairs.right)
+        for some in chunks(len(side))
+    )
+
+
 def _replace_pairs(connection: Connection, run_id: int, before: RecordedPairs, pairs: RecordedPairs) -> None:
+    if is_empty(connection, PairRow):
+        every: Columns = {
+            "left_id": pairs.left,
+            "right_id": pairs.right,
+            "distance": pairs.distance,
+            "probability": pairs.probability,
+            "run_id": np.broadcast_to(np.int64(run_id), len(pairs.left)),
+        }
+        fill(connection, PairRow, every)
+        return
     questions = np.unique(np.concatenate([before.left, before.right, pairs.left, pairs.right]))
     gone, written = differing(
         pair_places(before.left, before.right, questions),
@@ -97,9 +117,6 @@ def _replace_pairs(connection: Connection, run_id: int, before: RecordedPairs, p
         "probability": pairs.probability[written],
         "run_id": np.full(int(written.sum()), run_id),
     }
-    if is_empty(connection, PairRow):
-        fill(connection, PairRow, columns)
-        return
     key = ("left_id", "right_id")
     with staged(connection, PairRow, {"left_id": before.left[gone], "right_id": before.right[gone]}, key=key) as rows:
         remove(connection, PairRow, rows, key=key)

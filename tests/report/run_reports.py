@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dedup.classifier import Classifier, Feature
+from dedup.profile import StageProfile, Use
 from dedup.questions import Metric
 from dedup.report import ClusterCard, Member, RunReport
 
@@ -74,8 +75,15 @@ REPORT = RunReport(
         "duplicate_pairs": 9_064,
         "clusters": 31_204,
         "clustered_questions": 78_890,
+        "peak_memory_bytes": 1_234_567_890,
     },
-    seconds={"read": 21.4, "encode": 1480.333, "join": 74.4, "cluster": 3.912, "again": 0.004},
+    stages=(
+        StageProfile("read", 21.4, "questions", 641_050, 29_955.6, 0.94, Use("writing", "MB/s", 18.4, 310.0)),
+        StageProfile("encode", 1480.333, "questions", 5_318, 3.6, 1.98, Use("bf16 products", "GFLOP/s", 857.1, 1740.2)),
+        StageProfile("join", 74.4, "cells", 4_096, 55.1, 1.91, Use("fp32 products", "GFLOP/s", 88.88, 151.3)),
+        StageProfile("cluster", 3.912, "pairs", 24_771, 6_332.1, 1.0, None),
+        StageProfile("again", 0.004, "files", 1, 250.0, 1.0, None),
+    ),
     histogram_edges=np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
     histogram_counts=np.array([3, 0, 1_250, 11_000, 12_518]),
     largest=(COFFEE, TEA),

@@ -11,6 +11,7 @@ from lxml import etree, html
 from report_pages import classed, parsed, said
 from run_reports import REPORT, changed
 
+from dedup.profile import StageProfile, Use
 from dedup.report import ClusterCard, Member, RunReport, render_report, write_report
 
 HOSTILE = (
@@ -42,7 +43,7 @@ def with_text(text: str) -> RunReport:
         fingerprint=text,
         index_kind=text,
         classifier=replace(REPORT.classifier, fit={text: text}),
-        seconds={text: 1.5},
+        stages=(StageProfile(text, 1.5, text, 7, 4.7, 1.0, Use(text, text, 1.0, 2.0)),),
         largest=(card,),
         least_certain=(card,),
         rejects={text: 11},

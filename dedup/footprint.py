@@ -1,0 +1,37 @@
+"""How much memory comparing a corpus takes at the least, estimated before work begins.
+
+Vectors and pairs are in files that are mapped into the process (`dedup.memory`), but while pairs are looked for, rows
+are read from everywhere, and all vectors are in memory. The constants were measured (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+from dedup.errors import SettingsError
+from dedup.memory import hold_within, resident_bytes
+
+_WORKING = 450 << 20  # libraries that are loaded later, pairs that are being sorted, tiles that are being compared
+_OF_A_TEXT = 700  # bytes, beside its vector: keys, words, nearest reference vectors, cells
+_OF_A_COMPONENT = 6  # bytes: four as it is stored, two as it is multiplied
+
+
+def smallest_memory(texts: int, dimension: int) -> int:
+    """Return how many bytes a run over so many distinct texts takes at the least; its models are loaded by now."""
+    return resident_bytes() + _WORKING + texts * (_OF_A_TEXT + dimension * _OF_A_COMPONENT)
+
+
+def hold_to(asked: int | None, texts: int, dimension: int) -> None:
+    """Hold the process to the memory that was asked for, or else to the least that works: more makes nothing faster.
+
+    Raises
+    ------
+    SettingsError
+        Where what was asked for is less than that.
+    """
+    smallest = smallest_memory(texts, dimension)
+    if asked is not None and asked < smallest:
+        needed = -(-smallest // 10**7) / 100
+        raise SettingsError(
+            f"--memory is {asked / 1e9:.2f}GB, the smallest that works for {texts:,} distinct texts is {needed:.2f}GB; "
+            f"give --memory {needed:.2f}GB or more"
+        )
+    hold_within(asked or smallest)

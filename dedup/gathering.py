@@ -1,0 +1,99 @@
+"""Rows of numbers that come in parts and in no order, more than memory has room for, put in order.
+
+Runs that fit are sorted as they come and set aside; in the end all of them are merged, a range of the order at a time.
+Source: Knuth, "The Art of Computer Programming", volume 3, section 5.4: merging sorted runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from dedup.memory import spacious
+
+Columns: TypeAlias = tuple[NDArray[Any], ...]
+"""Arrays of one length; the rows are in the order of the first, an integer that no two rows share."""
+
+_CHUNK = 1 << 17  # rows looked at together
+_RUN = 1 << 21  # rows sorted at once: with what sorting takes, some 100 MB
+
+
+def chunks(rows: int) -> Iterator[slice]:
+    """Yield slices that together are so many rows, each few enough to be held in memory several times."""
+    for start in range(0, rows, _CHUNK):
+        yield slice(start, min(start + _CHUNK, rows))
+
+
+def selected(marked: NDArray[np.bool_], *columns: NDArray[Any]) -> Columns:
+    """Return those rows of columns that are marked, (n_rows,) of bool."""
+    rows = int(np.count_nonzero(marked))
+    kept = tuple(spacious((rows,), column.dtype) for column in columns)
+    start = 0
+    for some in chunks(len(marked)):
+        stop = start + int(np.count_nonzero(marked[some]))
+        for column, into in zip(columns, kept, strict=True):
+            into[start:stop] = column[some][marked[some]]
+        start = stop
+    return kept
+
+
+class Gathering:
+    """Takes rows in parts, and gives them back in the order of their first column."""
+
+    def __init__(self, *dtypes: DTypeLike) -> None:
+        self._dtypes = dtypes
+        self._waiting: list[Columns] = []
+        self._rows_waiting = 0
+        self._runs: list[Columns] = []
+
+    def add(self, *columns: NDArray[Any]) -> None:
+        """Take some rows."""
+        self._waiting.append(columns)
+        self._rows_waiting += len(columns[0])
+        if self._rows_waiting >= _RUN:
+            self._set_aside()
+
+    def in_order(self) -> Columns:
+        """Return all rows in order, and forget them."""
+        self._set_aside()
+        runs, self._runs = self._runs, []
+        return runs[0] if len(runs) == 1 else _merged(runs, self._dtypes)
+
+    def _set_aside(self) -> None:
+        whole = self._all(self._waiting)
+        self._waiting, self._rows_waiting = [], 0
+        order = np.argsort(whole[0])
+        run = tuple(spacious((len(order),), dtype) for dtype in self._dtypes)
+        for column, sorted_column in zip(whole, run, strict=True):
+            np.take(column, order, out=sorted_column)
+        self._runs.append(run)
+
+    def _all(self, parts: Sequence[Columns]) -> Columns:
+        nothing = tuple(np.empty(0, dtype=dtype) for dtype in self._dtypes)
+        return tuple(np.concatenate(columns) for columns in zip(nothing, *parts, strict=True))
+
+
+def _merged(runs: Sequence[Columns], dtypes: Sequence[DTypeLike]) -> Columns:
+    rows = sum(len(run[0]) for run in runs)
+    merged = tuple(spacious((rows,), dtype) for dtype in dtypes)
+    start = 0
+    for ends in pairwise(_cuts(runs)):
+        parts = [tuple(column[first:last] for column in run) for run, first, last in zip(runs, *ends, strict=True)]
+        stop = start + sum(len(part[0]) for part in parts)
+        order = np.argsort(np.concatenate([part[0] for part in parts]), kind="stable")  # it makes use of sorted parts
+        for at, column in enumerate(merged):
+            column[start:stop] = np.concatenate([part[at] for part in parts])[order]
+        start = stop
+    return merged
+
+
+def _cuts(runs: Sequence[Columns]) -> list[list[int]]:
+    """Return where each of the runs is cut, from its start to its end, so that about a run lies between two cuts."""
+    each = max(1, _RUN // len(runs))
+    bounds = np.sort(np.concatenate([run[0][::each] for run in runs]))[:: len(runs)][1:]
+    inner = [np.searchsorted(run[0], bounds).tolist() for run in runs]
+    return [[0] * len(runs), *map(list, zip(*inner, strict=True)), [len(run[0]) for run in runs]]

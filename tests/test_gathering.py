@@ -1,0 +1,33 @@
+"""Rows that come in parts are given back in order, however many runs they make."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles import repeatable
+
+from dedup import gathering
+from dedup.gathering import Gathering
+
+
+@repeatable
+@given(
+    numbers=st.lists(st.integers(-(2**62), 2**62), unique=True, max_size=60),
+    cuts=st.lists(st.integers(0, 60), max_size=8),
+    run=st.sampled_from([1, 3, 10, 1000]),
+)
+def test_all_rows_come_back_in_the_order_of_their_first_column(numbers: list[int], cuts: list[int], run: int) -> None:
+    number = np.array(numbers, dtype=np.int64)
+    share = (number % 1000).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gathering, "_RUN", run)
+        gathered = Gathering(np.int64, np.float32)
+        for rows in np.split(np.arange(len(number)), sorted(cuts)):
+            gathered.add(number[rows], share[rows])
+        ordered, beside = gathered.in_order()
+    expected = np.argsort(number)
+    assert ordered.tolist() == number[expected].tolist()
+    assert beside.tolist() == share[expected].tolist()
+    assert (ordered.dtype, beside.dtype) == (np.int64, np.float32)
