@@ -46,7 +46,6 @@ class RunSummary:
     duplicate_pairs: int
     clusters: int  # of two questions or more
     seconds: float
-    peak_memory_bytes: int
     database: str
     generation: str
 
@@ -61,6 +60,7 @@ class RunResult:
     recall: float  # measured, of the pairs under the candidate cut-off
     report: Path
     reused: bool  # nothing had changed since the last run: its pairs, clusters and generation stand
+    peak_memory_bytes: int  # the most that the process took
 
 
 def run(dumps: Sequence[str], settings: Settings, *, wait: float = 0.0, progress: Progress | None = None) -> RunResult:
@@ -199,11 +199,10 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
         duplicate_pairs=counts.duplicate_pairs,
         clusters=counts.clusters,
         seconds=round(time.perf_counter() - job.clock, 3),
-        peak_memory_bytes=peak_bytes(),
         database=job.store.display_url,
         generation=updated.generation,
     )
-    return RunResult(summary, ingested, counts.questions, counts.pair_recall, report, updated.reused)
+    return RunResult(summary, ingested, counts.questions, counts.pair_recall, report, updated.reused, peak_bytes())
 
 
 def _ingest(job: Job, dumps: Sequence[str]) -> Ingested:

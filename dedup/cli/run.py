@@ -76,7 +76,7 @@ def _print(result: RunResult) -> None:
     done = result.summary
     ingested = result.ingested
     click.echo(
-        f"Run {done.run_id}, {done.seconds:.1f} s, {done.peak_memory_bytes / 1e6:,.0f} MB: "
+        f"Run {done.run_id}, {done.seconds:.1f} s, {result.peak_memory_bytes / 1e6:,.0f} MB: "
         f"{done.read:,} rows read, {ingested.added:,} new questions, "
         f"{ingested.changed:,} changed, {ingested.repeated:,} known, {done.rejected:,} rejected; "
         f"{ingested.labels:,} new labels."
