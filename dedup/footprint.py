@@ -9,8 +9,8 @@ from __future__ import annotations
 from dedup.errors import SettingsError
 from dedup.memory import hold_within, resident_bytes
 
-_WORKING = 450 << 20  # libraries that are loaded later, pairs that are being sorted, tiles that are being compared
-_OF_A_TEXT = 700  # bytes, beside its vector: keys, words, nearest reference vectors, cells
+_WORKING = 380 << 20  # libraries that are loaded later, pairs that are being sorted, tiles that are being compared
+_OF_A_TEXT = 150  # bytes, beside its vector: keys, words, nearest reference vectors, cells
 _OF_A_COMPONENT = 6  # bytes: four as it is stored, two as it is multiplied
 
 
@@ -31,7 +31,7 @@ def hold_to(asked: int | None, texts: int, dimension: int) -> None:
     if asked is not None and asked < smallest:
         needed = -(-smallest // 10**7) / 100
         raise SettingsError(
-            f"--memory is {asked / 1e9:.2f}GB, the smallest that works for {texts:,} distinct texts is {needed:.2f}GB; "
-            f"give --memory {needed:.2f}GB or more"
+            f"--memory is {asked / 1e6:,.0f}MB, the smallest that works for {texts:,} distinct texts is "
+            f"{needed:.2f}GB; give --memory {needed:.2f}GB or more"
         )
     hold_within(asked or smallest)

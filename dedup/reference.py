@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dedup.cores import spread
 from dedup.distance import squared_distances
+from dedup.memory import spacious
 from dedup.products import Arithmetic, Operand, arithmetic_for
 from dedup.progress import Advance
 from dedup.questions import Float32
@@ -44,7 +45,7 @@ def nearest_reference(embeddings: Float32, reference: Float32, advance: Advance 
     Exact, whatever arithmetic proposes the candidates: their distances are measured one by one.
     """
     k = min(NEAREST, len(reference))
-    near = Near(np.empty((len(embeddings), k), dtype=np.int16), np.empty((len(embeddings), k), dtype=np.float32))
+    near = Near(spacious((len(embeddings), k), np.int16), spacious((len(embeddings), k), np.float32))
     arithmetic = arithmetic_for(float(embeddings.size) * len(reference))
     stored = arithmetic.operand(_beside(reference, -np.einsum("nd,nd->n", reference, reference) / 2))
 

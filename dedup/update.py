@@ -53,7 +53,7 @@ from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, distance_histogram, estimated_share, histogram_reach, with_drift
 from dedup.settings import Settings
 from dedup.store import Corpus, EventKind, GenerationRecord, Recorded, RecordedClusters, RunFindings, RunOutcome, Store
-from dedup.text import NORMALISER_VERSION, key_bytes
+from dedup.text import NORMALISER_VERSION
 
 log = logging.getLogger(__name__)
 
@@ -373,10 +373,8 @@ def _described(
 
 
 def _texts_in_order(store: Store, keys: Keys) -> list[str]:
-    found: dict[bytes, str] = {}
-    for some_keys, some_texts in store.texts(keys):
-        found.update(zip(some_keys, some_texts, strict=True))
-    return [found[key] for key in key_bytes(keys)]
+    """Return the normalised texts of distinct, ascending keys."""
+    return [text for _, texts in store.texts(keys) for text in texts]
 
 
 def _clusters_of_questions(corpus: Corpus, texts: Texts, matcher: Matcher, clusters: Clusters) -> RecordedClusters:

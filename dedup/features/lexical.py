@@ -48,6 +48,7 @@ COLUMNS = 1 << 20
 
 _LARGEST_RATIO = 2.0  # e^2: one text is seven times as long as the other
 _LONGEST = 64  # tokens; a longer text is as long as that
+_TEXTS = 1 << 16  # texts whose tokens are in memory at once
 _CHUNK = 1 << 17  # pairs looked at together: their words take some 30 MiB
 
 Hashes: TypeAlias = NDArray[np.uint64]
@@ -82,6 +83,21 @@ class Idf:
 
 def describe(texts: Sequence[str]) -> TextTraits:
     """Read off the traits of texts that `dedup.text.normalise` returned; row i is of ``texts[i]``."""
+    from scipy.sparse import vstack
+
+    parts = [_describe(texts[start : start + _TEXTS]) for start in range(0, max(1, len(texts)), _TEXTS)]
+    return TextTraits(
+        numbers=np.concatenate([part.numbers for part in parts]),
+        negated=np.concatenate([part.negated for part in parts]),
+        asks=np.concatenate([part.asks for part in parts]),
+        tokens=np.concatenate([part.tokens for part in parts]),
+        bag=np.concatenate([part.bag for part in parts]),
+        sequence=np.concatenate([part.sequence for part in parts]),
+        content=vstack([part.content for part in parts], format="csr"),
+    )
+
+
+def _describe(texts: Sequence[str]) -> TextTraits:
     tokens = tokenise(texts)
     content = _content(tokens)
     column = tokens.each(_column, np.int64)[content]
@@ -220,9 +236,11 @@ def _mixed(hashes: Hashes) -> Hashes:
 def _presence(column: Int64, text: Int64, texts: int) -> csr_array:
     from scipy.sparse import csr_array
 
-    present = np.unique(text * COLUMNS + column)
-    starts = np.searchsorted(present, np.arange(texts + 1) * COLUMNS)
-    return csr_array((np.ones(len(present)), present % COLUMNS, starts), shape=(texts, COLUMNS))
+    starts = np.searchsorted(text, np.arange(texts + 1))
+    present = csr_array((np.ones(len(column)), column, starts), shape=(texts, COLUMNS))
+    present.sum_duplicates()
+    present.data[:] = 1.0  # however often a text has a word
+    return present
 
 
 def _per_row(together: np.ufunc, weights: csr_array) -> Float64:

@@ -145,7 +145,7 @@ def rows_among(
 ) -> Iterator[Any]:
     """Yield the rows of ``statement`` whose ``column`` is one of ``values``, however many there are."""
     for part in batched(values):
-        yield from connection.execute(statement.where(column.in_(part)))
+        yield from connection.execute(statement.where(column.in_(part))).all()  # one by one takes twice as long
 
 
 def batched(values: Sequence[T], size: int = _LISTED) -> Iterator[Sequence[T]]:
@@ -197,9 +197,10 @@ def _chunks(connection: Connection, rows: Table, columns: Columns) -> Iterator[S
     dialect = connection.dialect
     write = [
         None
-        if isinstance(rows.c[name].type, LargeBinary)  # both drivers take bytes as they are
+        # Both drivers take bytes and an array's numbers as they are.
+        if isinstance(values, np.ndarray) or isinstance(rows.c[name].type, LargeBinary)
         else rows.c[name].type.dialect_impl(dialect).bind_processor(dialect)
-        for name in columns
+        for name, values in columns.items()
     ]
     length = len(next(iter(columns.values())))
     for start in range(0, length, _CHUNK):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from oracles import repeatable
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from dedup.features import lexical
 from dedup.features.lexical import TRAITS, describe, fit_idf, pair_traits
 from dedup.features.words import QuestionWord, is_stop_word, singular, tokens_of
 from dedup.text import normalise
@@ -197,3 +198,14 @@ def test_nothing_is_described_and_compared_without_complaint(texts: list[str]) -
     assert len(described) == len(texts)
     assert all(len(values) == 0 for values in pair_traits(TRAITS, described, nothing, described, nothing, idf).values())
     assert idf.largest == pytest.approx(math.log(1 + len(texts)) + 1)
+
+
+def test_texts_described_in_parts_are_described_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["what is a 5 mm bolt", "", "how do i not learn", "a bolt a bolt", "why", "learn 2 things"]
+    whole = describe(texts)
+    monkeypatch.setattr(lexical, "_TEXTS", 2)
+    parts = describe(texts)
+    for name in ("numbers", "negated", "asks", "tokens", "bag", "sequence"):
+        assert getattr(parts, name).tolist() == getattr(whole, name).tolist()
+    assert (parts.content != whole.content).nnz == 0
+    assert parts.content.has_sorted_indices
