@@ -7,7 +7,7 @@ are read from everywhere, and all vectors are in memory. The constants were meas
 from __future__ import annotations
 
 from dedup.errors import SettingsError
-from dedup.memory import hold_within, resident_bytes
+from dedup.memory import hold_within, resident_bytes, trim
 
 _WORKING = 380 << 20  # libraries that are loaded later, pairs that are being sorted, tiles that are being compared
 _OF_A_TEXT = 150  # bytes, beside its vector: keys, words, nearest reference vectors, cells
@@ -16,6 +16,7 @@ _OF_A_COMPONENT = 6  # bytes: four as it is stored, two as it is multiplied
 
 def smallest_memory(texts: int, dimension: int) -> int:
     """Return how many bytes a run over so many distinct texts takes at the least; its models are loaded by now."""
+    trim()
     return resident_bytes() + _WORKING + texts * (_OF_A_TEXT + dimension * _OF_A_COMPONENT)
 
 

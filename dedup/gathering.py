@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from dedup.memory import spacious
+from dedup.memory import set_aside, spacious
 
 Columns: TypeAlias = tuple[NDArray[Any], ...]
 """Arrays of one length; the rows are in the order of the first, an integer that no two rows share."""
@@ -69,7 +69,8 @@ class Gathering:
         order = np.argsort(whole[0])
         run = tuple(spacious((len(order),), dtype) for dtype in self._dtypes)
         for column, sorted_column in zip(whole, run, strict=True):
-            np.take(column, order, out=sorted_column)
+            sorted_column[:] = column[order]
+            set_aside(sorted_column)
         self._runs.append(run)
 
     def _all(self, parts: Sequence[Columns]) -> Columns:

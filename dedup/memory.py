@@ -77,6 +77,15 @@ def hold_within(bound: int) -> None:
     _process.bound = bound
 
 
+def set_aside(array: NDArray[Any]) -> None:
+    """Take a `spacious` array out of memory, which is not needed soon; what was written to it is kept."""
+    view: Any = array
+    while isinstance(view, np.ndarray):
+        view = view.base
+    if isinstance(view, memoryview) and isinstance(view.obj, mmap.mmap):
+        view.obj.madvise(mmap.MADV_DONTNEED)
+
+
 def ease() -> None:
     """Give memory back if the process comes near its bound: mapped pages, and what was freed and is kept for later.
 
@@ -90,10 +99,11 @@ def ease() -> None:
         mapped.madvise(mmap.MADV_DONTNEED)
     if resident_bytes() > near and time.monotonic() - _process.trimmed > _SECONDS_BETWEEN_TRIMS:
         _process.trimmed = time.monotonic()
-        _trim()
+        trim()
 
 
-def _trim() -> None:
+def trim() -> None:
+    """Give back memory that was freed and is kept for later."""
     with suppress(OSError, AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -14,7 +14,7 @@ import pytest
 
 from dedup import memory
 from dedup.errors import DedupError
-from dedup.memory import ease, hold_within, mapping_to, opened, peak_bytes, resident_bytes, spacious
+from dedup.memory import ease, hold_within, mapping_to, opened, peak_bytes, resident_bytes, set_aside, spacious
 
 _MB = 1 << 20
 _FILLS = """
@@ -115,3 +115,14 @@ def _peak_of(program: str, folder: Path) -> int:
         check=True,
     )
     return int(ran.stdout)
+
+
+def test_an_array_set_aside_leaves_memory_and_keeps_what_it_holds(mapped: Path) -> None:
+    array, other = spacious((4, 10 * _MB), np.uint8), spacious((40 * _MB,), np.uint8)
+    array[:] = 7
+    other[:] = 8
+    before = resident_bytes()
+    set_aside(array)
+    assert before - 45 * _MB < resident_bytes() < before - 35 * _MB
+    assert (array == 7).all()
+    set_aside(np.zeros(3))  # nothing to be done

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.join.gathered import Met
+from dedup.memory import spacious
 from dedup.questions import Int64
 from dedup.reference import Near
 
@@ -56,7 +57,7 @@ def _grouped(cells: NDArray[np.int16], count: int) -> list[NDArray[np.int32]]:
     """
     sizes = np.array([np.bincount(column, minlength=count) for column in cells.T], dtype=np.int64).reshape(-1, count)
     starts = np.concatenate([[0], np.cumsum(sizes.sum(axis=0))])
-    members = np.empty(starts[-1], dtype=np.int32)
+    members = spacious((int(starts[-1]),), np.int32)
     filled = starts[:-1].copy()
     for column, size in zip(cells.T, sizes, strict=True):
         order = np.argsort(column, kind="stable")
