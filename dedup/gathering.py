@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from dedup.memory import set_aside, spacious
+from dedup.memory import set_all_aside, set_aside, spacious
 
 Columns: TypeAlias = tuple[NDArray[Any], ...]
 """Arrays of one length; the rows are in the order of the first, an integer that no two rows share."""
@@ -61,7 +61,10 @@ class Gathering:
         """Return all rows in order, and forget them."""
         self._set_aside()
         runs, self._runs = self._runs, []
-        return runs[0] if len(runs) == 1 else _merged(runs, self._dtypes)
+        if len(runs) == 1:
+            return runs[0]
+        set_all_aside()
+        return _merged(runs, self._dtypes)
 
     def _set_aside(self) -> None:
         whole = self._all(self._waiting)

@@ -78,12 +78,19 @@ def hold_within(bound: int) -> None:
 
 
 def set_aside(array: NDArray[Any]) -> None:
-    """Take a `spacious` array out of memory, which is not needed soon; what was written to it is kept."""
-    view: Any = array
-    while isinstance(view, np.ndarray):
-        view = view.base
-    if isinstance(view, memoryview) and isinstance(view.obj, mmap.mmap):
-        view.obj.madvise(mmap.MADV_DONTNEED)
+    """Take a mapped array out of memory, which is not needed soon; what was written to it is kept."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    mapped = owner.obj if isinstance(owner, memoryview) else owner
+    if isinstance(mapped, mmap.mmap):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def set_all_aside() -> None:
+    """Take all mapped arrays out of memory, where what comes next needs others."""
+    for mapped in list(_process.mapped):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def ease() -> None:
@@ -95,8 +102,7 @@ def ease() -> None:
     near = (1 - _SPARE) * _process.bound
     if resident_bytes() <= near:
         return
-    for mapped in list(_process.mapped):
-        mapped.madvise(mmap.MADV_DONTNEED)
+    set_all_aside()
     if resident_bytes() > near and time.monotonic() - _process.trimmed > _SECONDS_BETWEEN_TRIMS:
         _process.trimmed = time.monotonic()
         trim()

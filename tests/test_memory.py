@@ -14,7 +14,17 @@ import pytest
 
 from dedup import memory
 from dedup.errors import DedupError
-from dedup.memory import ease, hold_within, mapping_to, opened, peak_bytes, resident_bytes, set_aside, spacious
+from dedup.memory import (
+    ease,
+    hold_within,
+    mapping_to,
+    opened,
+    peak_bytes,
+    resident_bytes,
+    set_all_aside,
+    set_aside,
+    spacious,
+)
 
 _MB = 1 << 20
 _FILLS = """
@@ -126,3 +136,7 @@ def test_an_array_set_aside_leaves_memory_and_keeps_what_it_holds(mapped: Path) 
     assert before - 45 * _MB < resident_bytes() < before - 35 * _MB
     assert (array == 7).all()
     set_aside(np.zeros(3))  # nothing to be done
+    before = resident_bytes()
+    set_all_aside()
+    assert resident_bytes() < before - 75 * _MB
+    assert (other == 8).all()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dedup.artifacts import MANIFEST, read_manifest
 from dedup.errors import ArtifactDamaged
-from dedup.memory import opened, spacious
+from dedup.memory import opened, set_aside, spacious
 from dedup.questions import Float32, Int64, Keys
 
 VECTORS = "vectors"
@@ -108,4 +108,5 @@ def in_row_order(places: Places, segments: Sequence[Float32]) -> Float32:
     for number, vectors in enumerate(segments):
         here = np.flatnonzero(places.at[:, 0] == number)
         gathered[here] = vectors[places.at[here, 1]]
+        set_aside(vectors)
     return gathered
