@@ -14,12 +14,14 @@ from dedup.settings import Settings
 
 _SECONDS = 60.0
 _PROGRAM = """
-import sys, time
+import resource, sys, time
 from fakes import HashingEncoder
 from dedup import installed
 from dedup.cli import main
 
-slow, log, *arguments = sys.argv[1:]
+slow, log, limit, *arguments = sys.argv[1:]
+if int(limit):  # what is written beyond it fails, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
 encoder = HashingEncoder()
 encode = HashingEncoder.encode
 
@@ -43,11 +45,16 @@ main()
 
 @contextmanager
 def started(
-    settings: Settings, *arguments: str, slow: float = 0.0, variables: dict[str, str] | None = None
+    settings: Settings,
+    *arguments: str,
+    slow: float = 0.0,
+    file_bytes: int = 0,
+    variables: dict[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a command with the folders and the database of ``settings``; it is killed when the context ends.
 
-    Each call of its encoder takes ``slow`` seconds; the texts are logged to the file that `encoded` reads.
+    Each call of its encoder takes ``slow`` seconds; the texts are logged to the file that `encoded` reads. With
+    ``file_bytes`` no file of it can grow beyond that size.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DEDUP_")}
     environment |= {
@@ -57,7 +64,7 @@ def started(
         "PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), *sys.path)),
         **(variables or {}),
     }
-    command = [sys.executable, "-c", _PROGRAM, str(slow), str(_log(settings)), *arguments]
+    command = [sys.executable, "-c", _PROGRAM, str(slow), str(_log(settings)), str(file_bytes), *arguments]
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, env=environment, cwd=settings.indexes.parent, stdin=pipe, stdout=pipe, stderr=pipe, text=True
@@ -68,9 +75,11 @@ def started(
             process.kill()
 
 
-def ended(settings: Settings, *arguments: str, variables: dict[str, str] | None = None) -> tuple[int, str, str]:
+def ended(
+    settings: Settings, *arguments: str, file_bytes: int = 0, variables: dict[str, str] | None = None
+) -> tuple[int, str, str]:
     """Run a command to its end, and return its exit code and what it said."""
-    with started(settings, *arguments, variables=variables) as process:
+    with started(settings, *arguments, file_bytes=file_bytes, variables=variables) as process:
         out, err = process.communicate(timeout=_SECONDS)
         return process.returncode, out, err
 

@@ -55,7 +55,7 @@ def status(resolved: Resolved, as_json: bool) -> None:
                 "age_seconds": _seconds_since(published.published_at),
                 "current": service is not None and service.current,
             },
-            "results_of_run": service.run.counts.get("results_of_run", service.run.id) if service else None,
+            "results_of_run": service.results_of_run if service else None,
             "drift": service.run.counts.get("drift", []) if service else [],
             "encoding": _encoding(name),
             "last_run": None

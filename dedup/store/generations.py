@@ -9,11 +9,8 @@ from sqlalchemy import Connection, insert, select, update
 from dedup.errors import NoGeneration
 from dedup.store.database import Database
 from dedup.store.models import GenerationRow, RunRow, ServiceRow
-from dedup.store.publication import GENERATION, GenerationRecord, generation_record
+from dedup.store.publication import GENERATION, RESULTS_OF_RUN, GenerationRecord, generation_record
 from dedup.store.runs import RunOutcome, end_run
-
-RESULTS_OF_RUN = "results_of_run"
-"""The count of a rollback that is the id of the run whose pairs and clusters stay on record."""
 
 _NO_REVISION = -1  # of what a rollback puts in service: of no corpus, so that it is never taken for current
 _OF_THIS_JOB = {"read": 0, "rejected": 0, "labels": 0, "encoded": 0}

@@ -16,6 +16,9 @@ from dedup.store.models import GenerationRow, MemberRow, QuestionRow, RunRow, Se
 from dedup.store.revision import corpus_revision as recorded_corpus_revision
 from dedup.store.runs import RUN, RunRecord, run_record
 
+RESULTS_OF_RUN = "results_of_run"
+"""The count of a rollback that is the id of the run whose pairs and clusters stay on record."""
+
 
 @dataclass(frozen=True, slots=True)
 class GenerationRecord:
@@ -38,6 +41,11 @@ class InService:
     generation: GenerationRecord
     run: RunRecord  # that published it, and found the pairs and clusters
     current: bool  # no question has been added or changed since
+
+    @property
+    def results_of_run(self) -> int:
+        """The id of the run that found the pairs and clusters on record: another one's, after a rollback."""
+        return int(self.run.counts.get(RESULTS_OF_RUN, self.run.id))
 
 
 class Publications:
