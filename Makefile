@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers migrations-check startup models bench bench-docs format clean
+.PHONY: help demo test torture check lint types layers migrations-check startup models bench bench-docs format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -39,6 +39,12 @@ demo: .venv/.installed  ## install, run the main job on the shipped example and 
 
 test: .venv/.tools  ## install what the tests need and run them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+KILLS ?= 200
+SEED ?= 641
+
+torture: .venv/.tools  ## kill jobs, their server and their disk at KILLS random moments each, drawn from SEED
+	TORTURE_KILLS=$(KILLS) TORTURE_SEED=$(SEED) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/torture -q --log-cli-level=INFO
 
 check: test lint types layers migrations-check startup  ## all that CI checks
 

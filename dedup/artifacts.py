@@ -79,6 +79,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def manifest_with(folder: Path, facts: Mapping[str, object]) -> dict[str, Any] | None:
+    """Return an artifact's manifest as `read_manifest` does; None where there is no artifact, or with other facts."""
+    if not (folder / MANIFEST).is_file():
+        return None
+    manifest = read_manifest(folder)
+    return manifest if all(manifest.get(fact) == value for fact, value in facts.items()) else None
+
+
 def damage(folder: Path) -> list[ArtifactDamaged]:
     """Read every file of an artifact through, whatever was found before, and return what is wrong with each."""
     try:

@@ -91,6 +91,15 @@ def question_key(source: str, id: str) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
+def rows_of(keys: Keys, asked: Keys) -> Int64:
+    """Return where each of ``asked``, (m,), is among distinct, ascending ``keys``; -1 where it is not: (m,)."""
+    if not len(keys):
+        return np.full(len(asked), -1, dtype=np.int64)
+    place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
+    row: Int64 = np.where(keys[place] == asked, place, -1).astype(np.int64)
+    return row
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbours:
     """The k nearest stored vectors of each query, nearest first.

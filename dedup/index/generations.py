@@ -29,7 +29,7 @@ from dedup.text import NORMALISER_VERSION
 FORMAT = 4
 _INDEX, _KEYS, _PLACES, _DEAD = "index.faiss", "keys.npy", "places.npy", "dead.npy"
 _REFERENCE, _REFERENCE_KEYS = "reference.npy", "reference_keys.npy"
-_KEPT_WITH = ("joined", "scored")  # by `dedup.join.kept` and `dedup.reranking.remembering`
+_KEPT_WITH = ("joined", "near", "pairs", "scored", "traits")  # by `dedup.kept`
 _FILES = {_INDEX, _KEYS, _PLACES, _DEAD, _REFERENCE, _REFERENCE_KEYS}
 
 

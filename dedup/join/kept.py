@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dedup.artifacts import MANIFEST, read_manifest, writing
+from dedup.artifacts import manifest_with, writing
 from dedup.join.cutoff import Cutoff
 from dedup.join.joining import Joined
 from dedup.join.known import Known, moved
 from dedup.memory import spacious
-from dedup.questions import Int64, Keys, Metric, Pairs
+from dedup.questions import Keys, Metric, Pairs, rows_of
 from dedup.text import NORMALISER_VERSION
 
 FORMAT = 1
@@ -44,25 +44,14 @@ def load_join(folder: Path, name: str, keys: Keys, *, fingerprint: str, metric: 
         If a file is missing, cut short or altered.
     """
     path = folder / FOLDER / name
-    if not (path / MANIFEST).is_file():
-        return None
-    manifest = read_manifest(path)
-    if any(manifest.get(fact) != value for fact, value in _facts(fingerprint, metric).items()):
+    if (manifest := manifest_with(path, _facts(fingerprint, metric))) is None:
         return None
     then, ends, distance, shortfall = (
         np.load(path / file, allow_pickle=False) for file in (_KEYS, _ENDS, _DISTANCE, _SHORTFALL)
     )
     left, right = ends.astype(np.int64)
     pairs = Pairs(left, right, distance)
-    return moved(pairs, Cutoff(float(manifest["cutoff"]), shortfall), _row_of(then, keys), len(keys))
-
-
-def _row_of(then: Keys, now: Keys) -> Int64:
-    if not len(now):
-        return np.full(len(then), -1, dtype=np.int64)
-    place = np.minimum(np.searchsorted(now, then), len(now) - 1)
-    row: Int64 = np.where(now[place] == then, place, -1).astype(np.int64)
-    return row
+    return moved(pairs, Cutoff(float(manifest["cutoff"]), shortfall), rows_of(keys, then), len(keys))
 
 
 def _facts(fingerprint: str, metric: Metric) -> dict[str, object]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dedup.artifacts import MANIFEST, read_manifest, writing
+from dedup.artifacts import manifest_with, writing
 from dedup.progress import Advance
 from dedup.questions import Float64
 from dedup.reranking.cross_encoder import PairScorer
@@ -68,10 +68,7 @@ def remembering(scorer: PairScorer, folder: Path, name: str | None) -> Rememberi
         If a file is missing, cut short or altered.
     """
     path = folder / FOLDER / (name or "")
-    if name is None or not (path / MANIFEST).is_file():
-        return RememberingScorer(scorer, {})
-    manifest = read_manifest(path)
-    if any(manifest.get(fact) != value for fact, value in _facts(scorer).items()):
+    if name is None or manifest_with(path, _facts(scorer)) is None:
         return RememberingScorer(scorer, {})
     keys, scores = (np.load(path / file, allow_pickle=False) for file in (_KEYS, _SCORES))
     return RememberingScorer(scorer, dict(zip(map(bytes, keys), scores.tolist(), strict=True)))

@@ -19,7 +19,6 @@ from fakes import HashingEncoder
 from processes import ended, started
 
 from dedup.classifier import save_classifier
-from dedup.cli.main import cli
 from dedup.pipeline import run
 from dedup.progress import Silent
 from dedup.queries import Answer, Searcher
@@ -31,7 +30,11 @@ KILLS = int(os.environ.get("TORTURE_KILLS", "5"))
 """How often a job of each kind is killed; `make torture` sets it."""
 
 SEED = int(os.environ.get("TORTURE_SEED", "641"))
-JOBS = [name for name in ("run", "reindex") if name in cli.commands]
+JOBS: dict[str, tuple[str, ...]] = {
+    "run": ("run",),
+    "reindex": ("reindex",),
+    "compaction": ("reindex", "--compact-share=0.01"),  # the index is built anew each time
+}
 FLOORS = {"threshold": 0.9, "candidate_floor": 0.6}
 FLAGS = tuple(f"--{name.replace('_', '-')}={value}" for name, value in FLOORS.items())
 
@@ -91,11 +94,13 @@ def twins(settings: Settings, database_url: str, encoder: HashingEncoder, folder
 
 
 def torture(place: Twins, job: str, kills: int, seed: int) -> None:
-    """Kill a job so often, at moments drawn over its whole duration; after each few let it finish, and compare.
+    """Kill a job of `JOBS` so often, at moments drawn over its duration; after each few let it finish, and compare.
 
     While it runs, and after each kill, queries are asked: they have to be answered, from what was published last.
     """
     log.info("torture of %s with seed %d", job, seed)
+    command, *more = JOBS[job]
+    flags = (*more, *FLAGS)
     steps = Steps(seed)
     first = write_csv(place.folder / "first.csv", steps.rows)
     run([first], place.undisturbed)
@@ -113,10 +118,10 @@ def torture(place: Twins, job: str, kills: int, seed: int) -> None:
         ask = partial(_check_answers, place.tortured, steps.rows, None if changes else (before, after))
         for _ in range(min(_KILLS_A_STEP, kills - done)):
             moment = steps.random.uniform(0.8 * span.begun, 1.05 * span.whole)
-            asked = killed(place.tortured, (job, dump, *FLAGS), moment, ask)
+            asked = killed(place.tortured, (command, dump, *flags), moment, ask)
             log.info("step %d, killed after %.3f s, %d times asked meanwhile", step, moment, asked)
             done += 1
-        code, _, err = ended(place.tortured, job, dump, *FLAGS, "--wait", "30")
+        code, _, err = ended(place.tortured, command, dump, *flags, "--wait", "30")
         assert code in (0, 3), err
         compare(place)
 

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from oracles import clustered_unit_rows, grid_vectors, repeatable
 
-from dedup import reference
 from dedup.products import Bfloat16, Single
-from dedup.reference import NEAREST, nearest_reference
+from dedup.reference import NEAREST, nearest, nearest_reference
 
 arithmetics = pytest.mark.parametrize("arithmetic", [Single(), Bfloat16()], ids=["single", "bfloat16"])
 
@@ -22,7 +21,7 @@ def vectors() -> np.ndarray:
 @arithmetics
 @pytest.mark.parametrize("size", [1, 20, 32, 300])
 def test_the_nearest_are_those_of_brute_force(arithmetic, size, vectors, monkeypatch):
-    monkeypatch.setattr(reference, "arithmetic_for", lambda _: arithmetic)
+    monkeypatch.setattr(nearest, "arithmetic_for", lambda _: arithmetic)
     near = nearest_reference(vectors, vectors[:size])
     table = ((vectors[:, None, :].astype(np.float64) - vectors[None, :size]) ** 2).sum(axis=2)
     k = min(size, NEAREST)
@@ -36,7 +35,7 @@ def test_the_nearest_are_those_of_brute_force(arithmetic, size, vectors, monkeyp
 @given(vectors=grid_vectors(40, fewest_rows=35))
 def test_of_equally_near_ones_the_first_is_taken(arithmetic, vectors):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reference, "arithmetic_for", lambda _: arithmetic)
+        patch.setattr(nearest, "arithmetic_for", lambda _: arithmetic)
         near = nearest_reference(vectors, vectors)
     table = ((vectors[:, None, :] - vectors[None]) ** 2).sum(axis=2)  # of a grid: without rounding
     np.testing.assert_array_equal(near.row, np.argsort(table, axis=1, kind="stable")[:, :NEAREST])
@@ -45,8 +44,8 @@ def test_of_equally_near_ones_the_first_is_taken(arithmetic, vectors):
 def test_neither_arithmetic_nor_block_changes_a_digit(vectors, monkeypatch):
     found = []
     for arithmetic, block in ((Single(), 256), (Bfloat16(), 256), (Single(), 7), (Bfloat16(), 64)):
-        monkeypatch.setattr(reference, "arithmetic_for", lambda _, chosen=arithmetic: chosen)
-        monkeypatch.setattr(reference, "_BLOCK", block)
+        monkeypatch.setattr(nearest, "arithmetic_for", lambda _, chosen=arithmetic: chosen)
+        monkeypatch.setattr(nearest, "_BLOCK", block)
         found.append(nearest_reference(vectors, vectors[:400]))
     for other in found[1:]:
         np.testing.assert_array_equal(other.row, found[0].row)

@@ -1,9 +1,4 @@
-"""The reference vectors of a corpus, and which of them are nearest to each vector.
-
-They are the vectors of the smallest text keys: hashes, so that they are a uniform sample that depends on nothing but
-the corpus. What is looked up here once serves two stages: how crowded it is around a question
-(`dedup.features.surroundings`), and in which cells it is compared (`dedup.join`).
-"""
+"""Which of a few vectors are nearest to each of many: exact, whatever arithmetic proposes them."""
 
 from __future__ import annotations
 
@@ -23,7 +18,7 @@ REFERENCE_SIZE = 4096
 """How many reference vectors there are, at the most."""
 
 NEAREST = 32
-"""How many of them are looked up for each vector, at the most."""
+"""How many of them are used for each vector, at the most."""
 
 _BLOCK = 256  # vectors at once: their products with all reference vectors stay in the processor's cache
 
@@ -38,13 +33,19 @@ class Near:
     def __len__(self) -> int:
         return len(self.row)
 
+    def first(self, count: int) -> Near:
+        """Return the nearest ``count`` alone, or all where there are fewer."""
+        return Near(self.row[:, :count], self.squared[:, :count])
 
-def nearest_reference(embeddings: Float32, reference: Float32, advance: Advance = lambda _count: None) -> Near:
-    """Return for each of ``embeddings``, (n, d), the k = min(m, `NEAREST`) nearest of ``reference``, (m, d).
+
+def nearest_reference(
+    embeddings: Float32, reference: Float32, advance: Advance = lambda _count: None, count: int = NEAREST
+) -> Near:
+    """Return for each of ``embeddings``, (n, d), the k = min(m, ``count``) nearest of ``reference``, (m, d).
 
     Exact, whatever arithmetic proposes the candidates: their distances are measured one by one.
     """
-    k = min(NEAREST, len(reference))
+    k = min(count, len(reference))
     near = Near(spacious((len(embeddings), k), np.int16), spacious((len(embeddings), k), np.float32))
     arithmetic = arithmetic_for(float(embeddings.size) * len(reference))
     stored = arithmetic.operand(_beside(reference, -np.einsum("nd,nd->n", reference, reference) / 2))
