@@ -25,7 +25,7 @@ from dedup.questions import Metric, Question, question_key
 from dedup.removal import Removal, ids_in_file, numbers_on_record
 from dedup.settings import IndexKind, Settings
 from dedup.soundness import examine
-from dedup.store import RunKind, Store
+from dedup.store import RecordedPairs, RunKind, Store
 
 TEXTS = [
     f"{asked} {verb} {thing}?"
@@ -213,8 +213,8 @@ def test_questions_recorded_meanwhile_are_taken_up_without_comparing_the_rest_ag
     late = iter(["How do I cook a stone?", "Can dogs eat rice?"])
     recorded = Store.recorded
 
-    def recorded_late(store: Store) -> object:
-        found = recorded(store)
+    def recorded_late(store: Store, kept: RecordedPairs | None) -> object:
+        found = recorded(store, kept)
         if (text := next(late, None)) is not None:
             with Store.open(settings.db) as other:
                 other_run = other.start_run(RunKind.RUN, Metric.EUCLIDEAN, 0.5, {})

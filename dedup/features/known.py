@@ -72,8 +72,11 @@ def load_traits(folder: Path, name: str) -> KnownTraits | None:
     columns, starts = (np.load(path / file, allow_pickle=False) for file in (_COLUMNS, _STARTS))
     content = csr_array((np.ones(len(columns)), columns, starts), shape=(len(starts) - 1, COLUMNS))
     content.has_sorted_indices = True
-    arrays = [np.load(path / f"{array}.npy", allow_pickle=False) for array in _ARRAYS]
-    return KnownTraits(np.load(path / _KEYS, allow_pickle=False), TextTraits(*arrays, content))
+    numbers, negated, asks, tokens, bag, sequence = (
+        np.load(path / f"{array}.npy", allow_pickle=False) for array in _ARRAYS
+    )
+    traits = TextTraits(numbers, negated, asks, tokens, bag, sequence, content)
+    return KnownTraits(np.load(path / _KEYS, allow_pickle=False), traits)
 
 
 _FACTS: Mapping[str, object] = {

@@ -30,7 +30,7 @@ from dedup.join.cells import Cells
 from dedup.join.cutoff import Cutoff
 from dedup.join.gathered import Found, Met, in_order, measured
 from dedup.join.known import Known
-from dedup.join.recall import exact_samples, fewest_visits, found_share, smallest_ratio
+from dedup.join.recall import found_share, smallest_ratio, tune
 from dedup.products import arithmetic_for
 from dedup.progress import Advance, Progress
 from dedup.questions import Float32, Int64, Metric, Pairs
@@ -141,18 +141,18 @@ def _join_in_cells(
     rows, fresh, cutoff = len(embeddings), task.fresh, task.cutoff
     with progress.stage("tune join", "samples", total=2) as advance:
         candidates = _exact_candidates(embeddings, metric, cutoff, compared=rows)
-        tuning, held_out = exact_samples(embeddings, candidates, metric, cutoff)
-        cells = Cells(near.row, fewest_visits(near, tuning, recall_floor))
+        tuned = tune(embeddings, candidates, near, metric, cutoff, recall_floor)
+        cells = Cells(near.row, tuned.visits)
         if metric is Metric.MANHATTAN:
-            halves = cutoff.halves(rows) / np.float32(smallest_ratio(embeddings, tuning))
+            halves = cutoff.halves(rows) / np.float32(smallest_ratio(embeddings, tuned.tuning))
             candidates = EuclideanCandidates(embeddings, halves, arithmetic_for(float(embeddings.size) * rows))
         advance(2)
 
     with progress.stage("join", "cells", total=cells.count) as advance:
         found = _found_in_cells(embeddings, metric, cutoff, candidates, cells, fresh, advance)
         pairs = in_order(chain([task.known.still(fresh)], found), rows)
-    recall = found_share(pairs, held_out)
-    return Joined(pairs, recall, len(held_out), cells.visits, int(fresh.sum()), cutoff)
+    recall = found_share(pairs, tuned.held_out)
+    return Joined(pairs, recall, len(tuned.held_out), cells.visits, int(fresh.sum()), cutoff)
 
 
 def _found_in_cells(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
 from dedup.cores import spread
@@ -13,27 +16,69 @@ from dedup.join.gathered import Found, Met, in_order, measured
 from dedup.questions import Float32, Int64, Metric, Pairs
 from dedup.reference import Near
 
-_SAMPLES = (256, 1024, 4096)  # rows of each of the two samples: more where duplicates are few
-_ENOUGH_PAIRS = 200  # from which a sample tells .995 from .99
+_SAMPLED = 256  # rows of a sample; more where duplicates are few
+_MOST_SAMPLED = 4096
+_ENOUGH_PAIRS = 500  # from which a sample tells .995 from .99, nearly: another one has its say
+_MOST_SAMPLES = 6
 _SEED = 20_000
 _COMPARED = 1024  # rows that a sample is compared with at once: they stay in the processor's cache
 VISITS = (2, 3, 4, 6, 8, 12, 16, 24, 32)
 _MARGIN = 0.99  # of the smallest ratio of L1 to L2 seen in a sample
 
 
-def exact_samples(embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff) -> tuple[Pairs, Pairs]:
-    """Return all pairs under the cut-off of two disjoint samples of rows, found by comparing them with every row.
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """How many cells each row visits, by the pairs of one sample, and the pairs of another to measure the join on."""
+
+    visits: int
+    tuning: Pairs
+    held_out: Pairs
+
+
+def tune(
+    embeddings: Float32, candidates: Candidates, near: Near, metric: Metric, cutoff: Cutoff, recall_floor: float
+) -> Tuned:
+    """Choose the fewest visits with which a join in cells finds enough pairs.
+
+    Where a sample that had no part in the choice has too many pairs that never meet, the choice was by a lucky sample:
+    that sample then takes part, and another one is drawn. As long as there are others.
+    """
+    samples = _samples(embeddings, candidates, metric, cutoff)
+    tuning, held_out = next(samples), next(samples)
+    while True:
+        visits = fewest_visits(near, tuning, recall_floor)
+        if meet(near, held_out.left, held_out.right, visits).sum() >= recall_floor * len(held_out):
+            return Tuned(visits, tuning, held_out)
+        if (another := next(samples, None)) is None:
+            return Tuned(visits, tuning, held_out)
+        tuning, held_out = _together(tuning, held_out), another
+
+
+def _samples(embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff) -> Iterator[Pairs]:
+    """Yield all pairs under the cut-off of disjoint samples of rows, two at the least; compared with every row.
 
     Where duplicates are few, a small sample may hold none, and would call any recall perfect: it is made larger.
     """
     rows = len(embeddings)
     shuffled = np.random.default_rng(_SEED).permutation(rows)
-    for size in _SAMPLES:
-        samples = shuffled[: 2 * size : 2], shuffled[1 : 2 * size : 2]
-        tuning, held_out = (_pairs_of(sample, embeddings, candidates, metric, cutoff) for sample in samples)
-        if min(len(tuning), len(held_out)) >= _ENOUGH_PAIRS or 2 * size >= rows:
-            break
-    return tuning, held_out
+    size = min(_SAMPLED, rows // 2)
+    first = _pairs_of(shuffled[:size], embeddings, candidates, metric, cutoff)
+    while len(first) < _ENOUGH_PAIRS and size < min(_MOST_SAMPLED, rows // 2):
+        more = shuffled[size : min(2 * size, rows // 2)]
+        first = _together(first, _pairs_of(more, embeddings, candidates, metric, cutoff))
+        size += len(more)
+    yield first
+    for start in range(size, min(rows, _MOST_SAMPLES * size), size):
+        yield _pairs_of(shuffled[start : start + size], embeddings, candidates, metric, cutoff)
+
+
+def _together(one: Pairs, other: Pairs) -> Pairs:
+    """Return the pairs of either sample, in no order; those that both have count twice."""
+    return Pairs(
+        np.concatenate([one.left, other.left]),
+        np.concatenate([one.right, other.right]),
+        np.concatenate([one.distance, other.distance]),
+    )
 
 
 def _pairs_of(sample: Int64, embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff) -> Pairs:

@@ -61,7 +61,7 @@ def test_a_question_does_not_depend_on_those_asked_with_it(metric: Metric, monke
     reference = choose_reference(keys, vectors)
     at_once = crowding(keys, vectors, reference, metric)
     order = np.random.default_rng(2).permutation(len(keys))
-    monkeypatch.setattr("dedup.reference._BLOCK", 101)
+    monkeypatch.setattr("dedup.reference.nearest._BLOCK", 101)
     monkeypatch.setattr("dedup.features.surroundings._BLOCK", 7)
     np.testing.assert_array_equal(crowding(keys[order], vectors[order], reference, metric), at_once[order])
     for at in range(0, 1500, 250):

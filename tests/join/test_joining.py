@@ -166,7 +166,7 @@ def test_duplicates_too_few_for_a_sample_to_hold_are_found_all_the_same(metric):
 
 @metrics
 def test_where_cells_cannot_keep_the_floor_all_is_compared_with_all(metric, monkeypatch, caplog):
-    monkeypatch.setattr("dedup.join.joining.fewest_visits", lambda *_: 1)  # as if the tuning sample had been misleading
+    monkeypatch.setattr("dedup.join.recall.fewest_visits", lambda *_: 1)  # as if the tuning sample had been misleading
     vectors = clustered_unit_rows(8, 2000, 16, groups=150, spread=0.6)
     found = joined(vectors, metric, WIDTH[metric], near=cells_of(vectors, 250))
     assert as_dict(found.pairs) == as_dict(joined(vectors, metric, WIDTH[metric]).pairs)
