@@ -37,7 +37,8 @@ class Shared:
 
 def keep_ids(before: Recorded, clusters: RecordedClusters) -> RecordedClusters:
     """Return ``clusters`` under the ids that they had before; new ones are numbered on, in the order of their ids."""
-    shared = _shared(before.clusters, clusters)
+    old, new = _Places(before.clusters), _Places(clusters)
+    shared = _shared(before.clusters, clusters, old, new)
     survivors = np.bincount(shared.old, weights=shared.count, minlength=len(before.clusters.id))
     claims = np.flatnonzero(2 * shared.count >= survivors[shared.old])
     # The strongest claim of an old cluster, then the strongest on a new one: the first of each when sorted so.
@@ -49,7 +50,7 @@ def keep_ids(before: Recorded, clusters: RecordedClusters) -> RecordedClusters:
     kept[shared.new[claims]] = before.clusters.id[shared.old[claims]]
     fresh = np.flatnonzero(kept == 0)
     kept[fresh[np.argsort(clusters.id[fresh])]] = before.next_cluster + np.arange(len(fresh))
-    return replace(clusters, id=kept, cluster=kept[_places_of(clusters, clusters.question)])
+    return replace(clusters, id=kept, cluster=kept[new.of(clusters.question)])
 
 
 def changed_duplicates(before: Recorded, pairs: RecordedPairs, threshold: float) -> ChangedDuplicates:
@@ -86,14 +87,18 @@ def cluster_events(
     threshold
         From which probability on ``pairs`` are duplicates.
     """
-    shared = _shared(before.clusters, clusters)
+    old_places, new_places = _Places(before.clusters), _Places(clusters)
+    shared = _shared(before.clusters, clusters, old_places, new_places)
     several = before.clusters.size[shared.old] >= 2
     elsewhere = before.clusters.id[shared.old] != clusters.id[shared.new]
     parts = np.bincount(shared.old, minlength=len(before.clusters.id))
     moved = np.flatnonzero(several & elsewhere)
     moved = moved[np.lexsort((clusters.id[shared.new[moved]], before.clusters.id[shared.old[moved]]))]
     whole = parts[shared.old[moved]] == 1
-    causes = {True: _mergers(before, clusters, pairs, threshold), False: _partings(before, clusters, pairs, threshold)}
+    causes = {
+        True: _mergers(pairs, threshold, old_places, new_places),
+        False: _partings(before, pairs, threshold, old_places, new_places),
+    }
     kind, cluster, into, cause = list[EventKind](), list[int](), list[int](), list[tuple[int, int]]()
     for old, new, is_whole in zip(shared.old[moved].tolist(), shared.new[moved].tolist(), whole.tolist(), strict=True):
         kind.append(EventKind.MERGED if is_whole else EventKind.SPLIT)
@@ -110,33 +115,33 @@ def cluster_events(
     return ClusterEvents(kind, np.array(cluster, np.int64), np.array(into, np.int64), ends[:, 0], ends[:, 1])
 
 
-def _shared(before: StoredClusters, clusters: RecordedClusters) -> Shared:
-    old, new = _places_of(before, before.question), _places_of(clusters, before.question)
+def _shared(before: StoredClusters, clusters: RecordedClusters, places: _Places, places_now: _Places) -> Shared:
+    old, new = places.of(before.question), places_now.of(before.question)
     still = new >= 0
     both, count = np.unique(old[still] * np.int64(len(clusters.id)) + new[still], return_counts=True)
     old_place, new_place = np.divmod(both, max(1, len(clusters.id)))
-    canonical = _places_of(clusters, before.canonical)[old_place] == new_place
+    canonical = places_now.of(before.canonical)[old_place] == new_place
     return Shared(old_place, new_place, count.astype(np.int64), canonical)
 
 
 def _mergers(
-    before: Recorded, clusters: RecordedClusters, pairs: RecordedPairs, threshold: float
+    pairs: RecordedPairs, threshold: float, places: _Places, places_now: _Places
 ) -> dict[tuple[int, int], tuple[int, int]]:
     """Return, by the places of an old and a new cluster, the surest pair that joins the one to others in the other."""
     duplicate = pairs.probability >= threshold
     left, right, probability = pairs.left[duplicate], pairs.right[duplicate], pairs.probability[duplicate]
-    old, new = _places_of_both(before.clusters, left, right), _places_of_both(clusters, left, right)
+    old, new = ((each.of(left), each.of(right)) for each in (places, places_now))
     joins = np.flatnonzero((old[0] != old[1]) & (new[0] == new[1]))
     return _surest(left, right, probability, joins, old, new)
 
 
 def _partings(
-    before: Recorded, clusters: RecordedClusters, pairs: RecordedPairs, threshold: float
+    before: Recorded, pairs: RecordedPairs, threshold: float, places: _Places, places_now: _Places
 ) -> dict[tuple[int, int], tuple[int, int]]:
     """Return, by the places of an old and a new cluster, the surest duplicates of the one that are none any more."""
     was = before.pairs.probability >= before.threshold
     left, right, probability = before.pairs.left[was], before.pairs.right[was], before.pairs.probability[was]
-    old, new = _places_of_both(before.clusters, left, right), _places_of_both(clusters, left, right)
+    old, new = ((each.of(left), each.of(right)) for each in (places, places_now))
     apart = np.flatnonzero((old[0] == old[1]) & (new[0] != new[1]))
     ends = np.unique(np.concatenate([left[apart], right[apart]]))
     # Of the many pairs that are duplicates now, only those between these questions can be among them.
@@ -165,18 +170,19 @@ def _surest(
     return surest
 
 
-def _places_of_both(clusters: StoredClusters, left: Int64, right: Int64) -> tuple[Int64, Int64]:
-    places = _places_of(clusters, np.concatenate([left, right]))
-    return places[: len(left)], places[len(left) :]
+class _Places:
+    """Where the clusters of questions are among the ids of a clustering."""
 
+    def __init__(self, clusters: StoredClusters) -> None:
+        by_id, by_question = np.argsort(clusters.id), np.argsort(clusters.question)
+        self._questions = clusters.question[by_question]
+        at = np.searchsorted(clusters.id, clusters.cluster[by_question], sorter=by_id)
+        self._place = by_id[np.minimum(at, len(by_id) - 1)] if len(by_id) else at
 
-def _places_of(clusters: StoredClusters, questions: Int64) -> Int64:
-    """Return the place of each question's cluster among ``clusters.id``; -1 where the question is in none."""
-    if not (len(clusters.question) and len(clusters.id)):
-        return np.full(len(questions), -1, dtype=np.int64)
-    by_id, by_question = np.argsort(clusters.id), np.argsort(clusters.question)
-    at = np.searchsorted(clusters.question, questions, sorter=by_question)
-    at = by_question[np.minimum(at, len(by_question) - 1)]
-    place = by_id[np.minimum(np.searchsorted(clusters.id, clusters.cluster[at], sorter=by_id), len(by_id) - 1)]
-    placed: Int64 = np.where(clusters.question[at] == questions, place, -1)
-    return placed
+    def of(self, questions: Int64) -> Int64:
+        """Return the place of each question's cluster; -1 where the question is in none."""
+        if not len(self._questions):
+            return np.full(len(questions), -1, dtype=np.int64)
+        at = np.minimum(np.searchsorted(self._questions, questions), len(self._questions) - 1)
+        placed: Int64 = np.where(self._questions[at] == questions, self._place[at], -1)
+        return placed

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from dedup.distance import pair_distances
-from dedup.matching import Matcher, RescoredPairs
 from dedup.questions import Float64, Int64, Keys, Pairs
 from dedup.text import key_array
+
+if TYPE_CHECKING:  # for those who only record decisions, matching would take a fifth of a second to load
+    from dedup.matching import Matcher, RescoredPairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,8 @@ def apply(constrained: Constraints, matcher: Matcher, pairs: Pairs, probability:
     others stay under 1. Clusters that grow along the surest pairs first, and in which no pair is under a floor above 0,
     then have each group in one of them and no rejected pair.
     """
+    from dedup.distance import pair_distances
+
     rows = len(matcher.embeddings)
     together = _within(constrained.group)
     together_at, apart_at = _places(together, rows), _places(constrained.apart, rows)
@@ -91,6 +93,8 @@ def apply(constrained: Constraints, matcher: Matcher, pairs: Pairs, probability:
 
 def _over(before: RescoredPairs | None, together: Int64, apart: Int64) -> RescoredPairs:
     """Lay what was decided over what was judged again."""
+    from dedup.matching import RescoredPairs
+
     place = np.concatenate([together, apart])
     probability = np.concatenate([np.ones(len(together)), np.zeros(len(apart))])
     if before is not None:
@@ -134,6 +138,9 @@ def _rows(pair: tuple[Keys, Keys], keys: Keys) -> Int64:
 
 
 def _joined(pairs: Int64, rows: int) -> Int64:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(rows, rows))
     group: Int64 = connected_components(graph, directed=False)[1].astype(np.int64)
     return group
