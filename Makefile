@@ -40,10 +40,10 @@ demo: .venv/.installed  ## install, run the main job on the shipped example and 
 test: .venv/.tools  ## install what the tests need and run them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
-KILLS ?= 200
+KILLS ?= 34
 SEED ?= 641
 
-torture: .venv/.tools  ## kill jobs, their server and their disk at KILLS random moments each, drawn from SEED
+torture: .venv/.tools  ## kill jobs at random moments, KILLS times each job on each database, drawn from SEED
 	TORTURE_KILLS=$(KILLS) TORTURE_SEED=$(SEED) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/torture -q --log-cli-level=INFO
 
 check: test lint types layers migrations-check startup  ## all that CI checks

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from dedup.cores import spread
 from dedup.join.candidates import Candidates, EuclideanCandidates, ManhattanCandidates
-from dedup.join.cells import Cells
+from dedup.join.cells import Cells, nearest_cells
 from dedup.join.cutoff import Cutoff
 from dedup.join.gathered import Found, Met, in_order, measured
 from dedup.join.known import Known
@@ -75,7 +75,8 @@ def self_join(
     embeddings
         (n, d) float32.
     near
-        The reference vectors nearest to each, around which the corpus is cut into cells; None to compare all with all.
+        The nearest to each of the reference vectors, which are the first rows, and around which the corpus is cut into
+        cells; None to compare all with all.
     recall_floor
         The share of the pairs under the cut-off that must be found; where cells cannot, all is compared with all.
     known
@@ -141,8 +142,9 @@ def _join_in_cells(
     rows, fresh, cutoff = len(embeddings), task.fresh, task.cutoff
     with progress.stage("tune join", "samples", total=2) as advance:
         candidates = _exact_candidates(embeddings, metric, cutoff, compared=rows)
-        tuned = tune(embeddings, candidates, near, metric, cutoff, recall_floor)
-        cells = Cells(near.row, tuned.visits)
+        around = nearest_cells(embeddings, near)
+        tuned = tune(embeddings, candidates, around, metric, cutoff, recall_floor)
+        cells = Cells(around, tuned.visits)
         if metric is Metric.MANHATTAN:
             halves = cutoff.halves(rows) / np.float32(smallest_ratio(embeddings, tuned.tuning))
             candidates = EuclideanCandidates(embeddings, halves, arithmetic_for(float(embeddings.size) * rows))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dedup.cores import spread
 from dedup.distance import pair_distances
@@ -14,7 +15,6 @@ from dedup.join.cells import meet
 from dedup.join.cutoff import Cutoff
 from dedup.join.gathered import Found, Met, in_order, measured
 from dedup.questions import Float32, Int64, Metric, Pairs
-from dedup.reference import Near
 
 _SAMPLED = 256  # rows of a sample; more where duplicates are few
 _MOST_SAMPLED = 4096
@@ -36,7 +36,12 @@ class Tuned:
 
 
 def tune(
-    embeddings: Float32, candidates: Candidates, near: Near, metric: Metric, cutoff: Cutoff, recall_floor: float
+    embeddings: Float32,
+    candidates: Candidates,
+    cells: NDArray[np.int16],
+    metric: Metric,
+    cutoff: Cutoff,
+    recall_floor: float,
 ) -> Tuned:
     """Choose the fewest visits with which a join in cells finds enough pairs.
 
@@ -46,8 +51,8 @@ def tune(
     samples = _samples(embeddings, candidates, metric, cutoff)
     tuning, held_out = next(samples), next(samples)
     while True:
-        visits = fewest_visits(near, tuning, recall_floor)
-        if meet(near, held_out.left, held_out.right, visits).sum() >= recall_floor * len(held_out):
+        visits = fewest_visits(cells, tuning, recall_floor)
+        if meet(cells, held_out.left, held_out.right, visits).sum() >= recall_floor * len(held_out):
             return Tuned(visits, tuning, held_out)
         if (another := next(samples, None)) is None:
             return Tuned(visits, tuning, held_out)
@@ -95,14 +100,14 @@ def _pairs_of(sample: Int64, embeddings: Float32, candidates: Candidates, metric
     return in_order(spread(compare, range(0, len(embeddings), _COMPARED)), len(embeddings))
 
 
-def fewest_visits(near: Near, truth: Pairs, recall_floor: float) -> int:
+def fewest_visits(cells: NDArray[np.int16], truth: Pairs, recall_floor: float) -> int:
     """Return the fewest visits whose recall on the tuning sample is half-way from the floor to 1; else the most.
 
     One more pair counts as missed: a handful of pairs, all found, shows little.
     """
-    wanted, most = (1 + recall_floor) / 2 * (len(truth) + 1), int(near.row.shape[1])
+    wanted, most = (1 + recall_floor) / 2 * (len(truth) + 1), int(cells.shape[1])
     for visits in VISITS:
-        if visits < most and meet(near, truth.left, truth.right, visits).sum() >= wanted:
+        if visits < most and meet(cells, truth.left, truth.right, visits).sum() >= wanted:
             return visits
     return most
 

@@ -9,6 +9,7 @@ from oracles import as_dict, clustered_unit_rows, grid_vectors, pairs_within, ra
 
 from dedup.distance import cross_distances
 from dedup.join import Cutoff, Joined, recall, self_join
+from dedup.join.cells import nearest_cells
 from dedup.products import Bfloat16, Single
 from dedup.progress import Silent
 from dedup.questions import Float32, Metric
@@ -97,11 +98,18 @@ def test_the_order_of_the_rows_changes_nothing(metric, small_tiles):
     assert found == {tuple(sorted((int(order[i]), int(order[j])))): far for (i, j), far in shuffled.items()}
 
 
+@pytest.fixture(autouse=True)
+def small_cells(monkeypatch):
+    monkeypatch.setattr("dedup.join.cells._RESIDENTS", 1)  # each reference vector makes a cell, however few the rows
+
+
 @metrics
+@pytest.mark.parametrize("residents", [1, 30], ids=["a cell each", "few cells"])
 @pytest.mark.parametrize("cells", [1, 2, 5, 16])
 @pytest.mark.parametrize("tile", [3, 2048])
-def test_visiting_every_cell_finds_what_comparing_all_with_all_finds(metric, cells, tile, monkeypatch):
+def test_visiting_every_cell_finds_what_comparing_all_with_all_finds(metric, cells, tile, residents, monkeypatch):
     make_tiles(monkeypatch, tile)
+    monkeypatch.setattr("dedup.join.cells._RESIDENTS", residents)
     monkeypatch.setattr(recall, "VISITS", (cells,))
     vectors = clustered_unit_rows(6, 300, 16, groups=30, spread=0.5)
     near = nearest_reference(vectors, random_unit_rows(7, cells, 16))
@@ -113,11 +121,18 @@ def test_visiting_every_cell_finds_what_comparing_all_with_all_finds(metric, cel
 @metrics
 @pytest.mark.parametrize("visits", [1, 2, 3, 7])
 @settings(repeatable, max_examples=40)
-@given(vectors=grid_vectors(20, fewest_rows=7), cutoff=st.sampled_from([0.125, 0.5, 9.0]))
-def test_no_pair_is_given_twice_or_wrongly_and_none_that_shares_a_home_is_missed(metric, visits, vectors, cutoff):
+@given(
+    vectors=grid_vectors(20, fewest_rows=7),
+    cutoff=st.sampled_from([0.125, 0.5, 9.0]),
+    residents=st.sampled_from([1, 4]),
+)
+def test_no_pair_is_given_twice_or_wrongly_and_none_that_shares_a_home_is_missed(
+    metric, visits, vectors, cutoff, residents
+):
     near = nearest_reference(vectors, np.unique(vectors, axis=0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recall, "VISITS", (visits,))
+        patch.setattr("dedup.join.cells._RESIDENTS", residents)
         make_tiles(patch, 3)
         found = as_dict(joined(vectors, metric, cutoff, near=near, recall_floor=0.0).pairs)
     truth = pairs_within(vectors, metric, cutoff)
@@ -162,6 +177,34 @@ def test_duplicates_too_few_for_a_sample_to_hold_are_found_all_the_same(metric):
     truth = as_dict(joined(vectors, metric, cutoff).pairs)
     assert len(truth) in (14, 15)
     assert as_dict(joined(vectors, metric, cutoff, near=near).pairs) == truth
+
+
+def test_a_row_lies_around_each_cell_once_and_first_around_its_own():
+    vectors = clustered_unit_rows(8, 2000, 16, groups=150, spread=0.6)
+    near = cells_of(vectors, 250)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dedup.join.cells._RESIDENTS", 50)
+        around = nearest_cells(vectors, near)
+    first = cross_distances(vectors[:250], vectors[:40], Metric.EUCLIDEAN).argmin(axis=1)
+    for cells, references in zip(around.tolist(), near.row.tolist(), strict=True):
+        assert [cell for cell in cells if cell >= 0] == list(dict.fromkeys(first[references].tolist()))
+
+
+def test_a_choice_by_a_lucky_sample_is_made_again_with_further_ones(monkeypatch):
+    vectors = clustered_unit_rows(8, 2000, 16, groups=150, spread=0.6)
+    chosen, fewest_visits = [], recall.fewest_visits
+
+    def lucky_at_first(cells, tuning, floor):
+        chosen.append((len(tuning), fewest_visits(cells, tuning, floor) if chosen else 1))
+        return chosen[-1][1]
+
+    monkeypatch.setattr(recall, "fewest_visits", lucky_at_first)
+    found = joined(vectors, Metric.EUCLIDEAN, WIDTH[Metric.EUCLIDEAN], near=cells_of(vectors, 250))
+    truth = as_dict(joined(vectors, Metric.EUCLIDEAN, WIDTH[Metric.EUCLIDEAN]).pairs)
+    (first, _), *_, (last, visits) = chosen
+    assert last > first
+    assert found.visits == visits > 1
+    assert len(truth.keys() & as_dict(found.pairs).keys()) >= 0.985 * len(truth)
 
 
 @metrics

@@ -10,12 +10,13 @@ import pytest
 from corpora import write_csv
 from fakes import HashingEncoder
 from processes import ended
+from sqlalchemy import make_url
 from torture import FLAGS, KILLS, SEED, Steps, answers, compare, twins
 
 from dedup.pipeline import run
 from dedup.settings import Settings
 
-_LARGEST = 1 << 20  # bytes; a job of this size writes no file beyond it
+_LARGEST = {"sqlite": 1 << 20, "postgresql": 300 << 10}  # bytes; with so much room for each file, most jobs end well
 
 
 @pytest.mark.parametrize("job", ["run", "reindex"])
@@ -29,10 +30,11 @@ def test_a_job_without_room_ends_with_one_line_and_loses_nothing(
     run([first], place.tortured)
     dump = write_csv(tmp_path / "step.csv", steps.next(changes=False))
     asked = partial(answers, place.tortured, steps.rows)
+    largest = _LARGEST[make_url(database_url).get_backend_name()]
     before, failed = asked(), 0
     for _ in range(KILLS):
-        code, _, err = ended(place.tortured, job, dump, *FLAGS, file_bytes=chance.randrange(1 << 12, _LARGEST))
-        if code == 0:  # there was room enough
+        code, _, err = ended(place.tortured, job, dump, *FLAGS, file_bytes=chance.randrange(1 << 12, largest))
+        if code in (0, 3):  # there was room enough
             break
         failed += 1
         said = [line for line in err.splitlines() if line.startswith("dedup: ")]
