@@ -15,11 +15,11 @@ from dedup.classifier import Classifier, Feature
 from dedup.distance import distance
 from dedup.encoders import Encoder
 from dedup.errors import AmbiguousQuestion, UnknownQuestion
-from dedup.features import Background, describe_questions, pair_features
+from dedup.features import Background, describe_questions, pair_features, sampled_background
 from dedup.index import Sample, load_reference
 from dedup.installed import installed_reranker, load_installed
 from dedup.progress import Silent
-from dedup.queries import Searcher, asked_text, sampled_background
+from dedup.queries import Searcher, asked_text
 from dedup.questions import Float32, Metric
 from dedup.reranking import Reranker
 from dedup.settings import Settings
@@ -78,7 +78,7 @@ class Explainer:
         encoder, classifier = load_installed(settings, quick=True)
         reranker = installed_reranker(settings, classifier)
         published = store.published_generation()
-        sample = Sample(key_array(()), np.empty((0, 0), dtype=np.float32))
+        sample = Sample(key_array(()), np.empty((0, 0), dtype=np.float32), np.empty((2, 0), dtype=np.int32))
         if classifier.features and published is not None:
             sample = load_reference(
                 settings.indexes,
@@ -87,7 +87,7 @@ class Explainer:
                 encoder=encoder.name,
                 metric=encoder.metric,
             )
-        return cls(encoder, classifier, reranker, sampled_background(store, sample, classifier))
+        return cls(encoder, classifier, reranker, sampled_background(sample, classifier.feature_names))
 
     @classmethod
     def of(cls, searcher: Searcher) -> Self:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dedup.artifacts import manifest_with, writing
+from dedup.artifacts import manifest_with, remove, writing
 from dedup.store import RecordedPairs
 
 _FOLDER = "pairs"
@@ -23,6 +23,11 @@ def save_pairs(folder: Path, name: str, pairs: RecordedPairs) -> None:
     with writing(folder / _FOLDER / name, dict(_FACTS)) as beside:
         for column in _COLUMNS:
             np.save(beside / f"{column}.npy", getattr(pairs, column))
+
+
+def forget_pairs(folder: Path, name: str) -> None:
+    """Remove what was kept under a generation's name, where what is on record is not what it was."""
+    remove(folder / _FOLDER / name)
 
 
 def load_pairs(folder: Path, name: str) -> RecordedPairs | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from dedup.artifacts import remove
 from dedup.encoders import VECTORS, VectorStore, encode_missing
 from dedup.errors import ArtifactDamaged, GenerationMismatch
+from dedup.features import count_words, describe
 from dedup.in_service import settings_in_service
 from dedup.index import (
     IndexedRows,
@@ -27,6 +28,7 @@ from dedup.index import (
 )
 from dedup.installed import load_installed
 from dedup.jobs import Job, running
+from dedup.kept_pairs import forget_pairs
 from dedup.progress import Progress, Silent
 from dedup.reference import REFERENCE_SIZE
 from dedup.settings import IndexKind, Resolved, Settings
@@ -93,6 +95,8 @@ def _mend(job: Job, resolved: Resolved, damages: Sequence[Damage]) -> tuple[list
     done += [f"removed the generation {name}" for name in going]
     if any(damage.part is Part.RESULTS for damage in damages):
         store.forget_digest()
+        if service is not None:
+            forget_pairs(indexes, service.generation.name)
         done.append("the next run finds all pairs and clusters anew")
     return done, encoded
 
@@ -113,13 +117,13 @@ def _rebuild(job: Job, resolved: Resolved, service: InService) -> tuple[str, int
     encoded = encode_missing(encoder, vectors, keys, store.texts, watch)
     embeddings = vectors.gather(keys)
     index = build_index(embeddings, encoder.metric, settings.index, recall_floor=settings.recall_floor, progress=watch)
-    name = new_generation_name(datetime.now(UTC))
+    name, sampled = new_generation_name(datetime.now(UTC)), keys[:REFERENCE_SIZE]
     save_generation(
         settings.indexes,
         name,
         IndexedRows(index, keys, len(keys)),
         vectors.places(keys),
-        Sample(keys[:REFERENCE_SIZE], embeddings[:REFERENCE_SIZE]),
+        Sample(sampled, embeddings[:REFERENCE_SIZE], count_words(describe(store.texts_in_order(sampled)))),
         fingerprint=encoder.fingerprint,
         encoder=encoder.name,
         pair_recall=float(service.run.counts.get("pair_recall", 1.0)),

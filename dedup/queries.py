@@ -13,12 +13,11 @@ from dedup.encoders import Encoder
 from dedup.errors import DedupError, NoGeneration
 from dedup.features import (
     Background,
-    background_of,
     describe_questions,
-    needs_texts,
     pair_features,
+    sampled_background,
 )
-from dedup.index import Generation, Overlay, Sample, load_generation
+from dedup.index import Generation, Overlay, load_generation
 from dedup.installed import installed_reranker, load_installed
 from dedup.progress import Silent
 from dedup.questions import Float32, Float64, Int64, Keys, Metric
@@ -123,7 +122,7 @@ class Searcher:
             encoder,
             classifier,
             reranker,
-            sampled_background(store, generation.reference, classifier),
+            sampled_background(generation.reference, classifier.feature_names),
         )
 
     @property
@@ -254,15 +253,6 @@ class Searcher:
             self.encoder.metric,
         )
         return pair_features(names, described, query, described, len(own) + place)
-
-
-def sampled_background(store: Store, sample: Sample, classifier: Classifier) -> Background:
-    """See questions as the run did that made a generation, against the generation's sample of its corpus."""
-    texts = None
-    if needs_texts(classifier.feature_names):
-        found = store.known_texts(sample.keys)  # of one that has been changed or deleted since, nothing
-        texts = [found.get(key, "") for key in key_bytes(sample.keys)]
-    return background_of(sample.keys, sample.vectors, texts)
 
 
 def asked_text(text: str) -> str:

@@ -23,7 +23,15 @@ from dedup.continuity import changed_duplicates, cluster_events, keep_ids
 from dedup.decisions import Decisions, constraints
 from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
 from dedup.errors import BelowRecallFloor, CorpusChanged, DedupError
-from dedup.features import Described, background_of, describe_news, describe_questions, needs_texts
+from dedup.features import (
+    Described,
+    count_words,
+    describe,
+    describe_news,
+    describe_questions,
+    needs_texts,
+    sampled_background,
+)
 from dedup.finding import Found, SecondJudgement, find_duplicates
 from dedup.footprint import hold_to
 from dedup.index import (
@@ -45,12 +53,12 @@ from dedup.jobs import Job
 from dedup.kept import Kept, keep, load_kept, load_recorded_pairs
 from dedup.matching import Matcher
 from dedup.memory import peak_bytes
-from dedup.questions import Float32, Keys
+from dedup.questions import Float32
 from dedup.reference import NEAREST, REFERENCE_SIZE, Near, nearest_known
 from dedup.reranking import Reranker, Rescoring, remembering
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, distance_histogram, estimated_share, histogram_reach, with_drift
-from dedup.store import Corpus, EventKind, GenerationRecord, Recorded, RecordedClusters, RunFindings, RunOutcome, Store
+from dedup.store import Corpus, EventKind, GenerationRecord, Recorded, RecordedClusters, RunFindings, RunOutcome
 from dedup.text import NORMALISER_VERSION
 
 log = logging.getLogger(__name__)
@@ -175,8 +183,8 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
     """Compare, going on from the generation ``last``, and put in service what was found; see `update`."""
     store, settings, encoder = job.store, job.settings, models.encoder
     texts, corpus = state.texts, state.corpus
-    before = store.recorded(load_recorded_pairs(settings.indexes, store))
-    found, near = _find(job, models, state, last)
+    before = store.recorded(load_recorded_pairs(settings.indexes, store) if last is not None else None)
+    found, near, sample = _find(job, models, state, last)
     rows, compacted = _index(job, encoder, state, last)
     classifier = found.matcher.classifier
     if (recall := min(rows.index.recall, found.joined.recall)) < settings.recall_floor:
@@ -219,7 +227,6 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
     counts = with_drift(counts, store, job.run_id)
     generation = new_generation_name(job.started)
     with job.watch.stage(PUBLISHING, "pairs", total=len(pairs.left)) as advance:
-        sample = Sample(texts.keys[:REFERENCE_SIZE], state.embeddings[:REFERENCE_SIZE])
         keep(
             settings.indexes,
             generation,
@@ -285,8 +292,8 @@ def _of_this_run(news: News, encoded: int) -> dict[str, Any]:
     }
 
 
-def _find(job: Job, models: Models, state: State, last: str | None) -> tuple[Found, Near | None]:
-    """Return what is found, and the nearest reference vectors of each text where they were looked up."""
+def _find(job: Job, models: Models, state: State, last: str | None) -> tuple[Found, Near | None, Sample]:
+    """Return what is found, the nearest reference vectors of each text where they were looked up, and the sample."""
     settings, texts, embeddings, watch = job.settings, state.texts, state.embeddings, job.watch
     kept = load_kept(settings.indexes, last, texts.keys, models.encoder)
     near = None
@@ -294,10 +301,10 @@ def _find(job: Job, models: Models, state: State, last: str | None) -> tuple[Fou
         with watch.stage("cells", "vectors", total=len(embeddings)) as advance:
             near = nearest_known(texts.keys, embeddings, kept.near, advance)
     used = None if near is None else near.first(NEAREST)
-    described = _described(job, models, state, kept, used)
+    described, sample = _described(job, models, state, kept, used)
     second = None
     if models.reranker is not None:
-        second = SecondJudgement(models.reranker, lambda rows: _texts_in_order(job.store, texts.keys[rows]))
+        second = SecondJudgement(models.reranker, lambda rows: job.store.texts_in_order(texts.keys[rows]))
     decided = None
     if len(state.decisions):
         decided = constraints(state.decisions, texts.keys)
@@ -307,7 +314,7 @@ def _find(job: Job, models: Models, state: State, last: str | None) -> tuple[Fou
                 contradicted,
             )
     matcher = Matcher(embeddings, described, models.classifier)
-    return find_duplicates(matcher, used, settings, watch, second, kept.join, decided), near
+    return find_duplicates(matcher, used, settings, watch, second, kept.join, decided), near, sample
 
 
 def _index(job: Job, encoder: Encoder, state: State, last: str | None) -> tuple[IndexedRows, bool]:
@@ -345,24 +352,21 @@ def _amended(job: Job, encoder: Encoder, state: State, last: str) -> IndexedRows
     )
 
 
-def _described(job: Job, models: Models, state: State, kept: Kept, near: Near | None) -> Described:
-    """Gather what the classifier looks at beside the distances."""
+def _described(job: Job, models: Models, state: State, kept: Kept, near: Near | None) -> tuple[Described, Sample]:
+    """Gather what the classifier looks at beside the distances, and the sample of the corpus it is seen against."""
     keys, embeddings, classifier = state.texts.keys, state.embeddings, models.classifier
-    features = classifier.feature_names
+    features, sampled = classifier.feature_names, np.arange(min(len(keys), REFERENCE_SIZE))
     with job.watch.stage("describe", "questions", total=len(keys)) as advance:
-        traits, sampled = None, None
         if needs_texts(features):
-            traits = describe_news(keys, lambda some: _texts_in_order(job.store, some), kept.traits)
-            sampled = _texts_in_order(job.store, keys[:REFERENCE_SIZE])
-        background = background_of(keys, embeddings, sampled)
+            traits = describe_news(keys, job.store.texts_in_order, kept.traits)
+            words = count_words(traits.take(sampled))
+        else:
+            traits, words = None, count_words(describe(job.store.texts_in_order(keys[sampled])))
+        sample = Sample(keys[sampled], embeddings[sampled], words)
+        background = sampled_background(sample, features)
         described = describe_questions(features, background, keys, embeddings, None, classifier.metric, near, traits)
         advance(len(keys))
-    return described
-
-
-def _texts_in_order(store: Store, keys: Keys) -> list[str]:
-    """Return the normalised texts of distinct, ascending keys."""
-    return [text for _, texts in store.texts(keys) for text in texts]
+    return described, sample
 
 
 def _clusters_of_questions(corpus: Corpus, texts: Texts, matcher: Matcher, clusters: Clusters) -> RecordedClusters:

@@ -9,8 +9,10 @@ from dedup.features.description import (
     describe_questions,
     needs_texts,
     pair_features,
+    sampled_background,
 )
 from dedup.features.known import KnownTraits, describe_news, load_traits, save_traits
+from dedup.features.lexical import count_words, describe
 
 __all__ = [
     "CROWDING",
@@ -19,10 +21,13 @@ __all__ = [
     "Described",
     "KnownTraits",
     "background_of",
+    "count_words",
+    "describe",
     "describe_news",
     "describe_questions",
     "load_traits",
     "needs_texts",
     "pair_features",
+    "sampled_background",
     "save_traits",
 ]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dedup.features.lexical import TRAITS, Idf, TextTraits, describe, fit_idf, pair_traits
+from dedup.features.lexical import TRAITS, Idf, TextTraits, describe, fit_idf, idf_of, pair_traits
 from dedup.features.surroundings import Reference, choose_reference, crowding
 from dedup.questions import Float32, Float64, Int64, Keys, Metric
 from dedup.reference import REFERENCE_SIZE, Near
+
+if TYPE_CHECKING:
+    from dedup.index import Sample
 
 CROWDING = "crowding"
 FEATURES = (CROWDING, *TRAITS)
@@ -58,6 +62,12 @@ def background_of(keys: Keys, embeddings: Float32, texts: Sequence[str] | None) 
     """
     idf = None if texts is None else fit_idf(describe(texts[:REFERENCE_SIZE]))
     return Background(choose_reference(keys, embeddings), idf)
+
+
+def sampled_background(sample: Sample, features: Collection[str]) -> Background:
+    """See questions against a generation's sample of its corpus, as the run did that made it."""
+    idf = idf_of(sample.words, len(sample.keys)) if needs_texts(features) else None
+    return Background(choose_reference(sample.keys, sample.vectors), idf)
 
 
 def describe_questions(

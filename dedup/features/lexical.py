@@ -133,16 +133,34 @@ def _describe(texts: Sequence[str]) -> TextTraits:
     )
 
 
-def fit_idf(traits: TextTraits) -> Idf:
+def count_words(traits: TextTraits) -> NDArray[np.int32]:
+    """Return the columns of all words, ascending, and how many of the texts have each: (2, n_words)."""
+    texts_with = np.bincount(traits.content.indices, minlength=COLUMNS)
+    columns = np.flatnonzero(texts_with)
+    return np.stack([columns, texts_with[columns]]).astype(np.int32)
+
+
+def idf_of(words: NDArray[np.int32], texts: int) -> Idf:
     """Weigh words by how few texts of a corpus, or of a sample of it, have them.
 
-    ln((1 + n) / (1 + texts that have it)) + 1, as if one more text had every word. With no text at all, every word
+    ln((1 + texts) / (1 + texts that have it)) + 1, as if one more text had every word. With no text at all, every word
     weighs the same.
 
     Source: Spärck Jones (1972), "A statistical interpretation of term specificity"; smoothed as scikit-learn does.
+
+    Parameters
+    ----------
+    words
+        What `count_words` returned for the texts.
     """
-    texts_with = np.bincount(traits.content.indices, minlength=COLUMNS)
-    return Idf(np.log((1 + len(traits)) / (1 + texts_with)) + 1, float(np.log(1 + len(traits)) + 1))
+    texts_with = np.zeros(COLUMNS)
+    texts_with[words[0]] = words[1]
+    return Idf(np.log((1 + texts) / (1 + texts_with)) + 1, float(np.log(1 + texts) + 1))
+
+
+def fit_idf(traits: TextTraits) -> Idf:
+    """Weigh words by the texts of `TextTraits`; see `idf_of`."""
+    return idf_of(count_words(traits), len(traits))
 
 
 def pair_traits(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dedup.artifacts import MANIFEST, read_manifest, remove, writing
 from dedup.encoders import VECTORS, Places, StoredVectors, segment_folder
@@ -26,19 +27,20 @@ from dedup.index.faiss_index import FaissIndex
 from dedup.questions import Float32, Keys, Metric
 from dedup.text import NORMALISER_VERSION
 
-FORMAT = 4
+FORMAT = 5
 _INDEX, _KEYS, _PLACES, _DEAD = "index.faiss", "keys.npy", "places.npy", "dead.npy"
-_REFERENCE, _REFERENCE_KEYS = "reference.npy", "reference_keys.npy"
+_REFERENCE, _REFERENCE_KEYS, _REFERENCE_WORDS = "reference.npy", "reference_keys.npy", "reference_words.npy"
 _KEPT_WITH = ("joined", "near", "pairs", "scored", "traits")  # by `dedup.kept`
-_FILES = {_INDEX, _KEYS, _PLACES, _DEAD, _REFERENCE, _REFERENCE_KEYS}
+_FILES = {_INDEX, _KEYS, _PLACES, _DEAD, _REFERENCE, _REFERENCE_KEYS, _REFERENCE_WORDS}
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The reference vectors of a corpus (`dedup.reference`), and their text keys."""
+    """The reference vectors of a corpus (`dedup.reference`), their text keys, and the words of these texts."""
 
     keys: Keys  # (m,) ascending
     vectors: Float32  # (m, dimension)
+    words: NDArray[np.int32]  # (2, n_words) as `dedup.features.count_words` returns them
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def save_generation(
         np.save(beside / _DEAD, np.flatnonzero(index.dead))
         np.save(beside / _REFERENCE, reference.vectors)
         np.save(beside / _REFERENCE_KEYS, reference.keys)
+        np.save(beside / _REFERENCE_WORDS, reference.words)
     return Generation(name, index, rows.keys, rows.base, reference, facts)
 
 
@@ -157,6 +160,7 @@ def _sample(path: Path) -> Sample:
     return Sample(
         np.load(path / _REFERENCE_KEYS, allow_pickle=False),
         np.load(path / _REFERENCE, allow_pickle=False),
+        np.load(path / _REFERENCE_WORDS, allow_pickle=False),
     )
 
 

@@ -90,6 +90,10 @@ class CorpusReads:
                 )
             yield list(chunk), [found[key] for key in chunk]
 
+    def texts_in_order(self, keys: Keys) -> list[str]:
+        """Return the normalised texts of distinct, ascending ``keys``; StoreError as for `texts`."""
+        return [text for _, texts in self.texts(keys) for text in texts]
+
     def known_texts(self, keys: Keys) -> dict[bytes, str]:
         """Return the normalised texts of those of ``keys`` that belong to a recorded question, by key."""
         found: dict[bytes, str] = {}

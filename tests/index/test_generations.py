@@ -33,6 +33,7 @@ FINGERPRINT = "ab" * 32
 NAME = "generation-20260101T000000Z-01234567"
 VECTORS = clustered_unit_rows(21, 300, 16, groups=30, spread=0.5)
 REFERENCE = VECTORS[:80]
+WORDS = np.array([[3, 17, 99], [80, 2, 1]], dtype=np.int32)
 KEYS = np.sort(key_array([bytes(16), b"\x01" * 15 + b"\x00", *(text_key(str(n)) for n in range(298))]))
 
 
@@ -47,7 +48,7 @@ def save(folder, metric=Metric.EUCLIDEAN, kind=IndexKind.FLAT, keys=KEYS):
         NAME,
         IndexedRows(index, keys, len(keys)),
         store.places(KEYS),
-        Sample(keys[: len(REFERENCE)], REFERENCE),
+        Sample(keys[: len(REFERENCE)], REFERENCE, WORDS),
         fingerprint=FINGERPRINT,
         encoder="trigrams",
         pair_recall=0.995,
@@ -87,6 +88,7 @@ def test_a_generation_is_read_back_as_it_was_written(tmp_path, metric, kind):
         "dead.npy",
         "reference.npy",
         "reference_keys.npy",
+        "reference_words.npy",
     }
 
 
@@ -94,6 +96,7 @@ def test_the_sample_of_the_corpus_is_read_without_the_index(folder):
     sample = load_reference(folder, NAME, fingerprint=FINGERPRINT, encoder="trigrams", metric=Metric.EUCLIDEAN)
     assert key_bytes(sample.keys) == key_bytes(KEYS[:80])
     np.testing.assert_array_equal(sample.vectors, REFERENCE)
+    np.testing.assert_array_equal(sample.words, WORDS)
     with pytest.raises(GenerationMismatch, match=f"{NAME} holds vectors of trigrams"):
         load_reference(folder, NAME, fingerprint="cd" * 32, encoder="other", metric=Metric.EUCLIDEAN)
 
@@ -121,7 +124,7 @@ def test_a_generation_of_another_normaliser_is_refused(folder, monkeypatch):
 
 def test_a_generation_of_another_format_is_refused(folder, monkeypatch):
     monkeypatch.setattr(generations, "FORMAT", generations.FORMAT + 1)
-    with pytest.raises(GenerationMismatch, match=f"{NAME} has the format 4, asked for was 5"):
+    with pytest.raises(GenerationMismatch, match=f"{NAME} has the format 5, asked for was 6"):
         load(folder)
 
 

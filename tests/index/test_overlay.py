@@ -13,11 +13,12 @@ from dedup.text import key_array, text_key
 
 VECTORS = clustered_unit_rows(3, 400, 16, groups=40, spread=0.5)
 KEYS = np.sort(key_array(text_key(str(n)) for n in range(400)))
+NO_WORDS = np.empty((2, 0), dtype=np.int32)
 
 
 def overlay(metric, rows=250):
     index = build_index(VECTORS[:rows], metric, IndexKind.FLAT, recall_floor=0.9, progress=Silent())
-    return Overlay(Generation("g", index, KEYS[:rows], rows, Sample(KEYS[:50], VECTORS[:50]), {}))
+    return Overlay(Generation("g", index, KEYS[:rows], rows, Sample(KEYS[:50], VECTORS[:50], NO_WORDS), {}))
 
 
 @pytest.mark.parametrize("metric", list(Metric))
@@ -67,7 +68,7 @@ def test_over_an_amended_index_the_dead_are_missing_and_the_appended_are_not():
     keys, vectors = KEYS[order], VECTORS[order]
     index = build_index(vectors[:base], Metric.EUCLIDEAN, IndexKind.FLAT, recall_floor=0.9, progress=Silent())
     index = index.amended(vectors[base:], dead, vectors)
-    grown = Overlay(Generation("g", index, keys, base, Sample(KEYS[:50], VECTORS[:50]), {}))
+    grown = Overlay(Generation("g", index, keys, base, Sample(KEYS[:50], VECTORS[:50], NO_WORDS), {}))
     np.testing.assert_array_equal(np.sort(grown.missing(KEYS)), np.sort(np.concatenate([keys[dead], KEYS[rows:]])))
     grown = grown.adding(keys[[3]], vectors[[3]])  # a text that comes back
     found = grown.search(vectors[[3, 255]], 1)
