@@ -8,13 +8,14 @@ whole corpus they would come nearer as it grows, and a probability would change 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from dedup.cores import spread
 from dedup.questions import Float32, Int64, Keys, Metric
-from dedup.reference import NEAREST, REFERENCE_SIZE, Near, nearest_reference
+from dedup.reference import NEAREST, REFERENCE_SIZE, LookUp, Near
 
 FEWEST = 1229
 """A smaller corpus has no surroundings: in proportion, the first of its ranks would be the nearest of all, which may be
@@ -24,7 +25,7 @@ _RANKS = (5, 15)  # of `REFERENCE_SIZE`, the nearest is 1: the mean of so many h
 _BLOCK = 1024  # questions measured at once
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reference:
     """A sample of a corpus, by distinct text keys in ascending order."""
 
@@ -33,6 +34,11 @@ class Reference:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @cached_property
+    def look_up(self) -> LookUp:
+        """What looks for the nearest of the sample."""
+        return LookUp(self.vectors)
 
     @property
     def ranks(self) -> tuple[int, int]:
@@ -76,7 +82,7 @@ def crowding(
     crowded = np.full(len(keys), np.nan, dtype=np.float32)
     if len(reference) < FEWEST:
         return crowded
-    near = near or nearest_reference(embeddings, reference.vectors)
+    near = near or reference.look_up.nearest(embeddings)
     first, last = reference.ranks
     lists = _as_lists(reference.vectors) if metric is Metric.MANHATTAN else None
 

@@ -6,13 +6,14 @@ the corpus. What is looked up here once serves two stages: how crowded it is aro
 """
 
 from dedup.reference.known import KEPT, KnownNear, load_near, nearest_known, save_near
-from dedup.reference.nearest import NEAREST, REFERENCE_SIZE, Near, nearest_reference
+from dedup.reference.nearest import NEAREST, REFERENCE_SIZE, LookUp, Near, nearest_reference
 
 __all__ = [
     "KEPT",
     "NEAREST",
     "REFERENCE_SIZE",
     "KnownNear",
+    "LookUp",
     "Near",
     "load_near",
     "nearest_known",

@@ -38,27 +38,47 @@ class Near:
         return Near(self.row[:, :count], self.squared[:, :count])
 
 
+class LookUp:
+    """Looks for the nearest of some reference vectors, (m, d); what that takes is prepared once."""
+
+    def __init__(self, reference: Float32) -> None:
+        self._reference = reference
+        self._stored: dict[type[Arithmetic], Operand] = {}
+
+    def nearest(self, embeddings: Float32, advance: Advance = lambda _count: None, count: int = NEAREST) -> Near:
+        """Return for each of ``embeddings``, (n, d), the k = min(m, ``count``) nearest.
+
+        Exact, whatever arithmetic proposes the candidates: their distances are measured one by one.
+        """
+        k = min(count, len(self._reference))
+        near = Near(spacious((len(embeddings), k), np.int16), spacious((len(embeddings), k), np.float32))
+        arithmetic = arithmetic_for(float(embeddings.size) * len(self._reference))
+        stored = self._prepared(arithmetic)
+
+        def look(start: int) -> int:
+            some = slice(start, start + _BLOCK)
+            asked = np.ascontiguousarray(embeddings[some], dtype=np.float32)
+            near.row[some], near.squared[some] = _look(arithmetic, asked, self._reference, stored, k)
+            return len(asked)
+
+        for done in spread(look, range(0, len(embeddings), _BLOCK)):
+            advance(done)
+        return near
+
+    def _prepared(self, arithmetic: Arithmetic) -> Operand:
+        kind = type(arithmetic)
+        if kind not in self._stored:
+            reference = self._reference
+            half = np.einsum("nd,nd->n", reference, reference) / 2
+            self._stored[kind] = arithmetic.operand(_beside(reference, -half))
+        return self._stored[kind]
+
+
 def nearest_reference(
     embeddings: Float32, reference: Float32, advance: Advance = lambda _count: None, count: int = NEAREST
 ) -> Near:
-    """Return for each of ``embeddings``, (n, d), the k = min(m, ``count``) nearest of ``reference``, (m, d).
-
-    Exact, whatever arithmetic proposes the candidates: their distances are measured one by one.
-    """
-    k = min(count, len(reference))
-    near = Near(spacious((len(embeddings), k), np.int16), spacious((len(embeddings), k), np.float32))
-    arithmetic = arithmetic_for(float(embeddings.size) * len(reference))
-    stored = arithmetic.operand(_beside(reference, -np.einsum("nd,nd->n", reference, reference) / 2))
-
-    def look(start: int) -> int:
-        some = slice(start, start + _BLOCK)
-        asked = np.ascontiguousarray(embeddings[some], dtype=np.float32)
-        near.row[some], near.squared[some] = _look(arithmetic, asked, reference, stored, k)
-        return len(asked)
-
-    for done in spread(look, range(0, len(embeddings), _BLOCK)):
-        advance(done)
-    return near
+    """Return for each of ``embeddings``, (n, d), the nearest of ``reference``, (m, d), as `LookUp.nearest` does."""
+    return LookUp(reference).nearest(embeddings, advance, count)
 
 
 def _look(

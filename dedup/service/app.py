@@ -46,7 +46,9 @@ def create_app(service: Service) -> FastAPI:
     for routes in (queries, questions, clusters, reviews, runs, health):
         app.include_router(routes.router)
     handle_problems(app)
-    app.add_middleware(Guard, gate=app.state.gate, limits=service.limits, measures=measures)
+    app.add_middleware(
+        Guard, gate=app.state.gate, limits=service.limits, measures=measures, is_full=lambda: service.is_full
+    )
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
     return app
 

@@ -69,6 +69,11 @@ class QueryQueue:
         """How many queries wait."""
         return self._depth
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a query that came now would be refused."""
+        return self._depth >= self._longest
+
     def submit(self, queries: Sequence[Query], *, seconds: float) -> Future[list[Answer]]:
         """Put queries in the queue; their answers come together, in their order.
 

@@ -75,6 +75,11 @@ class Service:
         """How many queries wait."""
         return self._queue.depth
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a query that came now would be refused, because as many wait as may."""
+        return self._queue.is_full
+
     def submit(self, queries: Sequence[Query]) -> Future[list[Answer]]:
         """Put queries in the queue; see `QueryQueue.submit`. NoGeneration where nothing is in service."""
         _ = self.snapshot

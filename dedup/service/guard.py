@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dedup.service.access import Gate, is_loopback
+from dedup.service.batching import QueueFull
 from dedup.service.engine import Limits
 from dedup.service.measures import Measures
 from dedup.service.problems import Problem, problem_of
@@ -19,6 +20,7 @@ from dedup.service.problems import Problem, problem_of
 log = logging.getLogger(__name__)
 
 _ALWAYS = ("/healthz", "/readyz")  # answered however much is under way: a busy service is alive
+_QUEUED = ("/v1/query", "/v1/query/batch")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
     # Nothing from elsewhere, no script or style but our own files, no frame, no form that goes elsewhere.
@@ -33,8 +35,11 @@ _HEADERS = {
 class Guard:
     """ASGI middleware; the outermost."""
 
-    def __init__(self, app: ASGIApp, *, gate: Gate, limits: Limits, measures: Measures) -> None:
+    def __init__(
+        self, app: ASGIApp, *, gate: Gate, limits: Limits, measures: Measures, is_full: Callable[[], bool]
+    ) -> None:
         self._app = app
+        self._is_full = is_full
         self._gate = gate
         self._limits = limits
         self._measures = measures
@@ -79,6 +84,8 @@ class Guard:
         headers = Headers(scope=scope)
         if self._under_way > self._limits.requests and scope["path"] not in _ALWAYS:
             raise Problem(503, "overloaded", f"{self._limits.requests} requests are under way; try again", 1)
+        if scope["path"] in _QUEUED and self._is_full():  # before it costs those who wait any time
+            raise problem_of(QueueFull())
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > self._limits.body_bytes:
             raise _too_large(self._limits.body_bytes)
