@@ -8,6 +8,7 @@ transaction. So two writers cannot deadlock, and what a writer read before it wr
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from dedup.errors import StoreError
 
 CONNECT_SECONDS = 10
 WRITER_SECONDS = 120  # how long a writer waits for the one before it
+_SECONDS_BETWEEN_TRIES = 0.01
 _WRITER_LOCK = int.from_bytes(b"dedup")
 _IMMEDIATE = "dedup_immediate"
 _SECRETS = ("password", "sslpassword")
@@ -203,7 +205,7 @@ def _reason(error: Exception) -> str:
 
 def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver begins no transactions of its own: `_begin_sqlite` does
-    connection.execute("PRAGMA journal_mode=WAL")  # readers go on while someone writes
+    _log_ahead(connection)
     connection.execute(
         "PRAGMA synchronous=FULL"
     )  # a commit outlives a power cut; under WAL some builds default to less
@@ -212,6 +214,22 @@ def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) 
     # over during a bulk write: its questions lie all over the indexes.
     connection.execute("PRAGMA wal_autocheckpoint=65536")  # pages: 256 MiB
     connection.execute("PRAGMA cache_size=-65536")  # 64 MiB: bulk writes touch pages all over the indexes
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Have SQLite write to a log beside the file first: readers go on while someone writes.
+
+    Where others open a new file at the same time it does not wait for them, as it does everywhere else.
+    """
+    until = time.monotonic() + WRITER_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(_SECONDS_BETWEEN_TRIES)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,5 +1,7 @@
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -172,3 +174,11 @@ def test_another_programs_lock_is_one_line(tmp_path: Path, monkeypatch: pytest.M
         other.execute("ROLLBACK")
         other.close()
         assert store.register_encoder("f", "n", 1, 1) == 1
+
+
+def test_several_processes_can_open_a_new_file_at_once(tmp_path: Path) -> None:
+    """SQLite does not wait for a lock while it switches a new file to its log: it once failed here, at times."""
+    opening = f"from dedup.store import Store; Store.open('sqlite:///{tmp_path / 'new.db'}').close()"
+    command = [sys.executable, "-c", opening]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate(timeout=60)[1] for process in started] == [""] * 4
