@@ -36,11 +36,16 @@ log = logging.getLogger(__name__)
 
 
 class IndexKind(StrEnum):
-    """How the vectors are searched: each of them, or their product-quantised codes first (Jégou et al., 2011)."""
+    """How the vectors are searched.
+
+    Each of them, or their product-quantised codes first (Jégou et al., 2011), or in a PostgreSQL table by pgvector's
+    graph (HNSW: Malkov & Yashunin, 2018), which several servers share.
+    """
 
     AUTO = "auto"
     FLAT = "flat"
     PQ = "pq"
+    PGVECTOR = "pgvector"
 
 
 class LogFormat(StrEnum):
@@ -199,7 +204,10 @@ class Settings:
         0.1, "no two questions of a cluster have a match probability under this", _between(0.001, 0.999)
     )
     index: IndexKind = _setting(
-        IndexKind.AUTO, "flat (exact), pq (approximate, recall measured) or auto (by size)", _one_of(IndexKind)
+        IndexKind.AUTO,
+        "flat (exact), pq (approximate, recall measured), auto (by size), or pgvector: in the PostgreSQL database, "
+        "shared by all who use it",
+        _one_of(IndexKind),
     )
     recall_floor: float = _setting(0.99, "the recall under which all is compared with all", _between(0.5, 1.0))
     compact_share: float = _setting(
