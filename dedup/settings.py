@@ -131,7 +131,8 @@ def _prior(value: Any) -> float | str | None:
         raise ValueError(f"{error}, or auto") from None
 
 
-def _size(value: Any) -> int | None:
+def parse_size(value: Any) -> int | None:
+    """Return a number of bytes said as 2GB, 512MB or 1.5GiB, None for None; ValueError says what was expected."""
     expected = "a size in bytes, such as 2GB, 512MB or 1.5GiB"
     if value is None:
         return None
@@ -215,7 +216,7 @@ class Settings:
     )
     batch_size: int = _setting(64, "questions encoded at once, where torch does it on the CPU", _at_least(1))
     memory: int | None = _setting(
-        None, "the most memory a run may take, such as 2GB; by default as little as the corpus needs", _size
+        None, "the most memory a run may take, such as 2GB; by default as little as the corpus needs", parse_size
     )
     max_bytes: int = _setting(
         0, "stop a dump after this many decompressed bytes; 0: far beyond the file's own size", _at_least(0)

@@ -24,6 +24,7 @@ FLAT_UP_TO = 20_000
 _FEWEST_CODED = 64  # rows from which a few can stand for all when codes are made
 _SEED = 641
 _SAMPLE = 128  # vectors of each of the two samples
+_TABLE_SAMPLE = 512  # of a graph: there are a few vectors that it hardly finds, and a small sample has many or none
 _SAMPLE_K = 10
 _PROPOSED = (8, 16, 32, 64, 128)  # candidates for each neighbour asked for
 
@@ -80,7 +81,7 @@ def build_table(
         graph = recall_floor < 1 and len(vectors) >= _FEWEST_CODED
         table = tables.create_vectors(generation, vectors, metric, graph=graph)
         index = TableIndex(table, metric, 1.0, 0, alive)
-        if graph and not _tuned(index, vectors, BREADTHS, recall_floor):
+        if graph and not _tuned(index, vectors, BREADTHS, recall_floor, sample=_TABLE_SAMPLE):
             index = TableIndex(table, metric, 1.0, 0, alive)
         advance(len(vectors))
     return index
@@ -91,10 +92,17 @@ def _of_codes(vectors: Float32, metric: Metric, recall_floor: float) -> FaissInd
     return index if _tuned(index, vectors, _PROPOSED, recall_floor) else None
 
 
-def _tuned(index: FaissIndex | TableIndex, vectors: Float32, proposed: Sequence[int], recall_floor: float) -> bool:
+def _tuned(
+    index: FaissIndex | TableIndex,
+    vectors: Float32,
+    proposed: Sequence[int],
+    recall_floor: float,
+    *,
+    sample: int = _SAMPLE,
+) -> bool:
     """Let an index look at as much as it has to, state its recall, and tell whether that keeps the floor."""
     metric = index.metric
-    chosen = np.random.default_rng(_SEED).permutation(len(vectors))[: 2 * _SAMPLE]
+    chosen = np.random.default_rng(_SEED).permutation(len(vectors))[: 2 * sample]
     tuning, held_out = np.sort(chosen[0::2]), np.sort(chosen[1::2])
     truth = exact_neighbours(vectors, tuning, _SAMPLE_K, metric)
     for index.proposed in proposed:

@@ -18,7 +18,7 @@ from dedup.index.ranking import ranked_each
 from dedup.questions import Float32, Int64, Metric, Neighbours, Proposed
 from dedup.settings import IndexKind
 
-BREADTHS = (40, 80, 160, 320, 640, 1000)
+BREADTHS = (40, 80, 120, 160, 240, 320, 480, 640, 1000)
 """How many candidates a search keeps in view: the first that keeps the recall floor is taken."""
 
 BROADEST = BREADTHS[-1]
