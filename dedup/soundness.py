@@ -18,7 +18,7 @@ from dedup.errors import ArtifactDamaged, StoreError
 from dedup.index import generation_names, living_keys, needed_segments, read_rows, table_of
 from dedup.progress import Progress
 from dedup.questions import Keys
-from dedup.settings import Settings
+from dedup.settings import IndexKind, Settings
 from dedup.sharing import table_damage
 from dedup.store import InService, Store, display_url
 
@@ -168,8 +168,13 @@ def _service_damage(store: Store, settings: Settings) -> Iterator[Damage]:
     if service is None:
         return
     name, path = service.generation.name, settings.indexes / service.generation.name
-    if not path.is_dir() and name in store.shared_generations():
-        return  # whoever needs its files fetches them
+    if service.generation.kind == IndexKind.PGVECTOR:
+        if name not in store.shared_generations():
+            said = f"{name} is in service, and its vectors are not in the database"
+            yield Damage(Part.GENERATION, str(path), said)
+            return
+        if not path.is_dir():
+            return  # whoever needs its files fetches them
     if not path.is_dir():
         yield Damage(Part.GENERATION, str(path), f"{path} is in service and is not there")
         return

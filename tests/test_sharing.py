@@ -16,6 +16,7 @@ from fakes import HashingEncoder
 from processes import encoded, ended, started
 from sqlalchemy import make_url
 
+from dedup.backup import restore, save
 from dedup.classifier import load_classifier, save_classifier
 from dedup.errors import ArtifactDamaged, StoreError
 from dedup.generations import list_generations, prune, roll_back, verify_generations
@@ -191,6 +192,20 @@ def test_damage_is_named_and_mended(here: Settings, there: Settings, tmp_path: P
         connection.execute(f"DROP TABLE {tables(here)[0]}")
     with pytest.raises(ArtifactDamaged, match="is not in the database; run `dedup run` to build the index again"):
         answers(here)
+
+
+def test_a_restored_backup_has_its_index_built_again(here: Settings, there: Settings, tmp_path: Path) -> None:
+    """A backup has no vectors of the database's; taken on a machine that has fetched nothing yet."""
+    run(dump(tmp_path, MANY), here)
+    before = plain(answers(here))
+    save(there, tmp_path / "backup")
+    with psycopg.connect(address(here)) as connection:
+        connection.execute(f"DROP TABLE shared_files, shared_generations, {tables(here)[0]}")
+    restore(there, tmp_path / "backup", force=True)
+    (damage,) = examine(there, Silent()).damages
+    assert damage.said.endswith("is in service, and its vectors are not in the database")
+    assert repair(Resolved(there, dict.fromkeys(SETTING_NAMES, "--flag"))).after.damages == ()
+    assert plain(answers(there)) == before
 
 
 def test_sqlite_and_vectors_too_long_are_refused_in_one_line(

@@ -154,7 +154,7 @@ def _cell_bytes(work: Workload, shards: int) -> float:
 
 def _stage(name: str, work: Workload, machines: Machines, rates: Rates, shards: int) -> StagePlan:
     rate = rates.stages[name]
-    seconds = _core_seconds(name, work, rate)
+    seconds = _core_seconds(name, work, rates)
     width = _width(name, rate, rates.cores, machines, shards)
     moved, stored = _traffic(name, work, rates, shards)
     away = (machines.nodes - 1) / machines.nodes * moved  # what a node has itself does not travel
@@ -167,12 +167,17 @@ def _stage(name: str, work: Workload, machines: Machines, rates: Rates, shards: 
     return StagePlan(name, candidates[slowest] / 3600, seconds / 3600, away, stored, slowest)
 
 
-def _core_seconds(name: str, work: Workload, rate: Rate) -> float:
-    if work.cells == 1 and name in ("cells", "tune join"):
-        return 0.0  # nothing is cut, nothing is tuned
+def _core_seconds(name: str, work: Workload, rates: Rates) -> float:
+    rate = rates.stages[name]
+    if work.cells == 1 and name in ("cells", "tune join", "index"):
+        return 0.0  # nothing is cut, nothing is tuned, and a flat index is the vectors
     if work.cells == 1 and name == "join":
         return rate.each["comparisons"] * work.comparisons * work.dimension  # no vector visits any cell
-    return rate.fixed + sum(rate.each[term] * work.units(term) for term in TERMS[name])
+    seconds = rate.fixed + sum(rate.each[term] * work.units(term) for term in TERMS[name])
+    if work.cells == 1 and name == "describe":  # else the cells' look-up has told how crowded it is
+        products = work.texts * min(work.texts, REFERENCE_SIZE) * work.dimension
+        seconds += rates.stages["cells"].each["products"] * products
+    return seconds
 
 
 def _width(name: str, rate: Rate, measured_on: int, machines: Machines, shards: int) -> float:
