@@ -20,6 +20,7 @@ from dedup.index import generation_names, needed_segments
 from dedup.jobs import alone
 from dedup.progress import Progress, Silent
 from dedup.settings import Settings
+from dedup.sharing import fetch
 from dedup.store import Snapshot, Store, copy_in, is_in_use
 
 _FORMAT = 1
@@ -112,6 +113,8 @@ def _save(settings: Settings, folder: Path, progress: Progress) -> Saved:
         with progress.stage("save", "tables", total=1) as advance:
             snapshot = store.copy_out(beside / _TABLES)
             advance(1)
+        if snapshot.generation is not None:
+            fetch(store, settings.indexes, snapshot.generation)
         artifacts = _needed(settings.indexes, snapshot)
         with progress.stage("copy", "folders", total=len(artifacts)) as advance:
             for artifact in artifacts:

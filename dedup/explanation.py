@@ -23,6 +23,7 @@ from dedup.queries import Searcher, asked_text
 from dedup.questions import Float32, Metric
 from dedup.reranking import Reranker
 from dedup.settings import Settings
+from dedup.sharing import fetch
 from dedup.store import PairRecord, QuestionRecord, Store
 from dedup.text import key_array, text_key
 
@@ -75,9 +76,11 @@ class Explainer:
     @classmethod
     def load(cls, store: Store, settings: Settings) -> Self:
         """Load the models of the settings; before the first run, what needs a corpus is not known (NaN)."""
+        published = store.published_generation()
+        if published is not None:
+            fetch(store, settings.indexes, published.name)
         encoder, classifier = load_installed(settings, quick=True)
         reranker = installed_reranker(settings, classifier)
-        published = store.published_generation()
         sample = Sample(key_array(()), np.empty((0, 0), dtype=np.float32), np.empty((2, 0), dtype=np.int32))
         if classifier.features and published is not None:
             sample = load_reference(

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dedup.errors import ArtifactDamaged, NoGeneration
-from dedup.index import generation_names, needed_segments
+from dedup.index import needed_segments
 from dedup.jobs import alone, running
 from dedup.progress import Progress, Silent
 from dedup.questions import Metric
 from dedup.retention import Pruned, prune_generations
 from dedup.settings import Settings
-from dedup.soundness import Damage, generation_damage, segment_damage
+from dedup.sharing import fetch, present_generations
+from dedup.soundness import Damage, generation_damage, segment_damage, shared_damage
 from dedup.store import RunKind, Store
 
 
@@ -24,7 +25,7 @@ class Listed:
 
     name: str
     in_service: bool
-    present: bool  # its folder is there
+    present: bool  # its folder is there, or the database has what is in it
     bytes: int  # of its folder; the vectors it shares with others are not in it
     metric: Metric | None
     kind: str | None
@@ -47,7 +48,7 @@ class RolledBack:
 
 def list_generations(store: Store, indexes: Path) -> list[Listed]:
     """Return the generations that are in service or have a folder, newest first; then those nobody here recorded."""
-    present = generation_names(indexes)
+    present = sorted(present_generations(store, indexes))
     published = store.published_generation()
     now = datetime.now(UTC)
     listed = []
@@ -63,8 +64,10 @@ def list_generations(store: Store, indexes: Path) -> list[Listed]:
     return listed + [Listed(name, False, True, _bytes(indexes / name), *[None] * 7) for name in strange]
 
 
-def verify_generations(indexes: Path, names: Sequence[str]) -> list[Damage]:
+def verify_generations(store: Store, indexes: Path, names: Sequence[str]) -> list[Damage]:
     """Read generations through, and the vectors that they need; return what is wrong with them.
+
+    Of what is shared, that the database has all vectors and a whole graph over them.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def verify_generations(indexes: Path, names: Sequence[str]) -> list[Damage]:
             raise NoGeneration(
                 f"the generation {name} is not in {indexes}; `dedup generations list` shows those that are"
             )
-        found += generation_damage(indexes, name)
+        found += generation_damage(indexes, name) or shared_damage(store, indexes, name)
         try:
             segments |= dict.fromkeys(needed_segments(indexes, name))
         except (ArtifactDamaged, KeyError):
@@ -112,7 +115,8 @@ def roll_back(
         if chosen == service.generation.name:
             raise NoGeneration(f"the generation {chosen} is in service; `dedup generations list` shows the others")
         with job.watch.stage("verify", "generations", total=1) as advance:
-            if damages := verify_generations(indexes, [chosen]):
+            fetch(store, indexes, chosen)
+            if damages := verify_generations(store, indexes, [chosen]):
                 raise ArtifactDamaged(f"{damages[0].said}; what is in service stays, see `dedup doctor`")
             advance(1)
         results = store.roll_back(job.run_id, chosen)
@@ -131,7 +135,7 @@ def prune(settings: Settings, keep: int, *, wait: float = 0.0, progress: Progres
 def _before(store: Store, indexes: Path, in_service: str) -> str:
     names = [each.name for each in store.generations()]
     older = names[names.index(in_service) + 1 :]
-    present = set(generation_names(indexes))
+    present = present_generations(store, indexes)
     found = next((name for name in older if name in present), None)
     if found is None:
         raise NoGeneration(

@@ -19,7 +19,7 @@ from dedup.memory import mapping_to
 from dedup.metrics import Ended, write_metrics
 from dedup.progress import Progress, Stopwatch
 from dedup.retention import retain
-from dedup.settings import Settings
+from dedup.settings import IndexKind, Settings
 from dedup.store import KILLED, RunKind, RunRecord, RunState, Store, database_lock
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,8 @@ def running(kind: RunKind, settings: Settings, *, wait: float, progress: Progres
             require_writable(folder)
         locks = job_locks(settings)
         with holding(locks, f"dedup {kind}", wait=wait, progress=watch), Store.open(settings.db) as store:
+            if settings.index is IndexKind.PGVECTOR:
+                store.require_vectors()
             for killed in store.fail_killed_runs():
                 log.warning("run %d had been killed; it is recorded as failed, and what it did is kept", killed)
             run_id = store.start_run(kind, settings.metric, settings.threshold, recorded_settings(settings, store))

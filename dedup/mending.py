@@ -17,13 +17,15 @@ from dedup.errors import ArtifactDamaged, GenerationMismatch
 from dedup.features import count_words, describe
 from dedup.in_service import settings_in_service
 from dedup.index import (
+    FaissIndex,
     IndexedRows,
     Sample,
+    TableIndex,
     build_index,
+    build_table,
     generation_names,
     needed_segments,
     new_generation_name,
-    remove_generations,
     save_generation,
 )
 from dedup.installed import load_installed
@@ -32,6 +34,7 @@ from dedup.kept_pairs import forget_pairs
 from dedup.progress import Progress, Silent
 from dedup.reference import REFERENCE_SIZE
 from dedup.settings import IndexKind, Resolved, Settings
+from dedup.sharing import forget, share
 from dedup.soundness import Damage, Examined, Part, examine
 from dedup.store import GenerationRecord, InService, RunKind
 
@@ -91,7 +94,7 @@ def _mend(job: Job, resolved: Resolved, damages: Sequence[Damage]) -> tuple[list
         rebuilt, encoded = _rebuild(job, resolved, service)
         done.append(f"built {indexes / rebuilt} anew in place of {service.generation.name}, {encoded} texts encoded")
     going = sorted(bad & set(generation_names(indexes)))
-    remove_generations(indexes, going)
+    forget(store, indexes, going)
     done += [f"removed the generation {name}" for name in going]
     if any(damage.part is Part.RESULTS for damage in damages):
         store.forget_digest()
@@ -116,8 +119,13 @@ def _rebuild(job: Job, resolved: Resolved, service: InService) -> tuple[str, int
     vectors = VectorStore(settings.indexes / VECTORS, encoder.fingerprint)
     encoded = encode_missing(encoder, vectors, keys, store.texts, watch)
     embeddings = vectors.gather(keys)
-    index = build_index(embeddings, encoder.metric, settings.index, recall_floor=settings.recall_floor, progress=watch)
-    name, sampled = new_generation_name(datetime.now(UTC)), keys[:REFERENCE_SIZE]
+    sampled = keys[:REFERENCE_SIZE]
+    name, floor = new_generation_name(datetime.now(UTC)), settings.recall_floor
+    index: FaissIndex | TableIndex
+    if settings.index is IndexKind.PGVECTOR:
+        index = build_table(embeddings, encoder.metric, store, name, recall_floor=floor, progress=watch)
+    else:
+        index = build_index(embeddings, encoder.metric, settings.index, recall_floor=floor, progress=watch)
     save_generation(
         settings.indexes,
         name,
@@ -128,6 +136,7 @@ def _rebuild(job: Job, resolved: Resolved, service: InService) -> tuple[str, int
         encoder=encoder.name,
         pair_recall=float(service.run.counts.get("pair_recall", 1.0)),
     )
+    share(store, settings.indexes, name)
     store.replace_generation(
         GenerationRecord(name, service.generation.encoder_id, encoder.metric, str(index.kind), len(index), index.recall)
     )

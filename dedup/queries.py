@@ -23,6 +23,7 @@ from dedup.progress import Silent
 from dedup.questions import Float32, Float64, Int64, Keys, Metric
 from dedup.reranking import Reranker
 from dedup.settings import Settings
+from dedup.sharing import fetch
 from dedup.store import QuestionRecord, Representative, Store
 from dedup.text import key_array, key_bytes, normalise, text_key
 
@@ -107,11 +108,13 @@ class Searcher:
         published = store.published_generation()
         if published is None:
             raise NoGeneration(f"nothing has been indexed in {store.display_url}; run `dedup run DUMP` first")
+        fetch(store, settings.indexes, published.name)
         encoder, classifier = load_installed(settings, quick=quick)
         reranker = installed_reranker(settings, classifier)
         generation = load_generation(
             settings.indexes,
             published.name,
+            store,
             fingerprint=encoder.fingerprint,
             encoder=encoder.name,
             metric=encoder.metric,

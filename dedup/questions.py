@@ -101,6 +101,14 @@ def rows_of(keys: Keys, asked: Keys) -> Int64:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed:
+    """Candidates near one query, in no order."""
+
+    rows: Int64  # (m,) distinct
+    vectors: Float32  # (m, dimension)
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbours:
     """The k nearest stored vectors of each query, nearest first.
 

@@ -17,9 +17,10 @@ import numpy as np
 from dedup.artifacts import remove
 from dedup.encoders import stored_keys, stored_segments
 from dedup.errors import ArtifactDamaged
-from dedup.index import generation_names, needed_segments, remove_generations
+from dedup.index import generation_names, needed_segments
 from dedup.report import run_name
 from dedup.settings import Settings
+from dedup.sharing import forget, present_generations
 from dedup.store import OldRun, Store
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def retain(store: Store, settings: Settings) -> None:
     prune_generations(store, settings.indexes, settings.keep_generations)
     old = store.old_runs(settings.keep_runs)
     _remove_files(old, settings.reports)
-    present = set(generation_names(settings.indexes))
+    present = present_generations(store, settings.indexes)
     gone = [name for name in store.superseded_generations() if name not in present]
     forgotten = store.forget_runs([run.id for run in old], gone)
     if forgotten:
@@ -53,9 +54,12 @@ def prune_generations(store: Store, indexes: Path, keep: int) -> Pruned:
 
     A segment of vectors is idle where no generation in the folder needs it and none of its texts is recorded.
     """
-    present = set(generation_names(indexes))
-    going = [name for name in store.superseded_generations() if name in present][keep - 1 :]
-    remove_generations(indexes, going)
+    present = present_generations(store, indexes)
+    superseded = store.superseded_generations()
+    going = [name for name in superseded if name in present][keep - 1 :]
+    published = store.published_generation()
+    on_record = {*superseded, *([] if published is None else [published.name])}
+    forget(store, indexes, [*going, *(name for name in store.shared_generations() if name not in on_record)])
     return Pruned(tuple(going), tuple(_remove_idle_segments(store, indexes)))
 
 

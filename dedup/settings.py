@@ -36,11 +36,16 @@ log = logging.getLogger(__name__)
 
 
 class IndexKind(StrEnum):
-    """How the vectors are searched: each of them, or their product-quantised codes first (Jégou et al., 2011)."""
+    """How the vectors are searched.
+
+    Each of them, or their product-quantised codes first (Jégou et al., 2011), or in a PostgreSQL table by pgvector's
+    graph (HNSW: Malkov & Yashunin, 2018), which several servers share.
+    """
 
     AUTO = "auto"
     FLAT = "flat"
     PQ = "pq"
+    PGVECTOR = "pgvector"
 
 
 class LogFormat(StrEnum):
@@ -126,7 +131,8 @@ def _prior(value: Any) -> float | str | None:
         raise ValueError(f"{error}, or auto") from None
 
 
-def _size(value: Any) -> int | None:
+def parse_size(value: Any) -> int | None:
+    """Return a number of bytes said as 2GB, 512MB or 1.5GiB, None for None; ValueError says what was expected."""
     expected = "a size in bytes, such as 2GB, 512MB or 1.5GiB"
     if value is None:
         return None
@@ -199,7 +205,10 @@ class Settings:
         0.1, "no two questions of a cluster have a match probability under this", _between(0.001, 0.999)
     )
     index: IndexKind = _setting(
-        IndexKind.AUTO, "flat (exact), pq (approximate, recall measured) or auto (by size)", _one_of(IndexKind)
+        IndexKind.AUTO,
+        "flat (exact), pq (approximate, recall measured), auto (by size), or pgvector: in the PostgreSQL database, "
+        "shared by all who use it",
+        _one_of(IndexKind),
     )
     recall_floor: float = _setting(0.99, "the recall under which all is compared with all", _between(0.5, 1.0))
     compact_share: float = _setting(
@@ -207,7 +216,7 @@ class Settings:
     )
     batch_size: int = _setting(64, "questions encoded at once, where torch does it on the CPU", _at_least(1))
     memory: int | None = _setting(
-        None, "the most memory a run may take, such as 2GB; by default as little as the corpus needs", _size
+        None, "the most memory a run may take, such as 2GB; by default as little as the corpus needs", parse_size
     )
     max_bytes: int = _setting(
         0, "stop a dump after this many decompressed bytes; 0: far beyond the file's own size", _at_least(0)

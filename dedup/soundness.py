@@ -15,10 +15,11 @@ from dedup.classifier import damaged_classifiers
 from dedup.encoders import open_segment, segment_folder, stored_keys, stored_segments
 from dedup.encoders.prepared import prepared_networks
 from dedup.errors import ArtifactDamaged, StoreError
-from dedup.index import generation_names, living_keys, needed_segments, read_rows
+from dedup.index import generation_names, living_keys, needed_segments, read_rows, table_of
 from dedup.progress import Progress
 from dedup.questions import Keys
-from dedup.settings import Settings
+from dedup.settings import IndexKind, Settings
+from dedup.sharing import table_damage
 from dedup.store import InService, Store, display_url
 
 _NAMED = 20  # questions at fault that are named
@@ -78,6 +79,7 @@ def examine(settings: Settings, progress: Progress) -> Examined:
             damages += [Damage(Part.DATABASE, store.display_url, said) for said in store.file_damage()]
             questions = store.counts().questions
             damages += _record_damage(store, questions, progress)
+            damages += [damage for name in names for damage in shared_damage(store, settings.indexes, name)]
             damages += _service_damage(store, settings)
     except StoreError as error:
         damages.append(Damage(Part.DATABASE, display_url(settings.db), _said(error)))
@@ -112,8 +114,19 @@ def generation_damage(indexes: Path, name: str) -> list[Damage]:
     return [Damage(Part.GENERATION, str(path), said) for said in found] if path.exists() else []
 
 
+def shared_damage(store: Store, indexes: Path, name: str) -> list[Damage]:
+    """Return what is wrong with the vectors of a generation that are in the database; its files have been looked at."""
+    try:
+        said = table_damage(store, indexes, name) if name in store.shared_generations() else None
+    except (ArtifactDamaged, KeyError, ValueError):
+        return []
+    return [] if said is None else [Damage(Part.GENERATION, str(indexes / name), said)]
+
+
 def _misplaced(indexes: Path, name: str) -> Iterator[str]:
     path = indexes / name
+    if table_of(indexes, name) is not None:
+        return
     keys, places = read_rows(indexes, name)
     segments = needed_segments(indexes, name)
     if places.at.shape != (len(keys), 2):
@@ -155,6 +168,13 @@ def _service_damage(store: Store, settings: Settings) -> Iterator[Damage]:
     if service is None:
         return
     name, path = service.generation.name, settings.indexes / service.generation.name
+    if service.generation.kind == IndexKind.PGVECTOR:
+        if name not in store.shared_generations():
+            said = f"{name} is in service, and its vectors are not in the database"
+            yield Damage(Part.GENERATION, str(path), said)
+            return
+        if not path.is_dir():
+            return  # whoever needs its files fetches them
     if not path.is_dir():
         yield Damage(Part.GENERATION, str(path), f"{path} is in service and is not there")
         return

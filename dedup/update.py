@@ -35,15 +35,17 @@ from dedup.features import (
 from dedup.finding import Found, SecondJudgement, find_duplicates
 from dedup.footprint import hold_to
 from dedup.index import (
+    FaissIndex,
     IndexedRows,
     Sample,
+    TableIndex,
     amend_index,
     approximates,
     build_index,
+    build_table,
     load_generation,
     new_generation_name,
     plan_amendment,
-    remove_generations,
     save_generation,
     stored_vectors,
 )
@@ -58,6 +60,8 @@ from dedup.reference import NEAREST, REFERENCE_SIZE, Near, nearest_known
 from dedup.reranking import Reranker, Rescoring, remembering
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, distance_histogram, estimated_share, histogram_reach, with_drift
+from dedup.settings import IndexKind
+from dedup.sharing import borrow_vectors, fetch, forget, share
 from dedup.store import Corpus, EventKind, GenerationRecord, Recorded, RecordedClusters, RunFindings, RunOutcome
 from dedup.text import NORMALISER_VERSION
 
@@ -135,6 +139,8 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
     store, settings = job.store, job.settings
     service = store.in_service()
     last = None if service is None or not going_on else service.generation.name
+    if service is not None:
+        fetch(store, settings.indexes, service.generation.name)
     with job.watch.stage("load", "encoders", total=1) as advance:
         encoder, classifier = load_installed(settings)
         reranker = installed_reranker(settings, classifier)
@@ -143,6 +149,8 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
         models = Models(encoder, classifier, reranker)
         advance(1)
     vectors = VectorStore(settings.indexes / VECTORS, encoder.fingerprint)
+    if service is not None and service.generation.kind == IndexKind.PGVECTOR:
+        borrow_vectors(store, settings.indexes, service.generation.name, encoder, vectors)
     encoded, unpublished = 0, list[str]()
     for _ in range(_ATTEMPTS):
         corpus = store.corpus()
@@ -173,9 +181,9 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
             last = changed.found
             unpublished += [changed.found] if changed.found else []
             continue
-        remove_generations(settings.indexes, unpublished)
+        forget(store, settings.indexes, unpublished)
         return updated
-    remove_generations(settings.indexes, unpublished)
+    forget(store, settings.indexes, unpublished)
     raise CorpusChanged("questions keep coming faster than they are compared; run it again in a quieter hour")
 
 
@@ -185,7 +193,8 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
     texts, corpus = state.texts, state.corpus
     before = store.recorded(load_recorded_pairs(settings.indexes, store) if last is not None else None)
     found, near, sample = _find(job, models, state, last)
-    rows, compacted = _index(job, encoder, state, last)
+    generation = new_generation_name(job.started)
+    rows, compacted = _index(job, encoder, state, last, generation)
     classifier = found.matcher.classifier
     if (recall := min(rows.index.recall, found.joined.recall)) < settings.recall_floor:
         raise BelowRecallFloor(
@@ -225,7 +234,6 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
         estimated_share=estimated_share(found.joined.pairs, classifier),
     )
     counts = with_drift(counts, store, job.run_id)
-    generation = new_generation_name(job.started)
     with job.watch.stage(PUBLISHING, "pairs", total=len(pairs.left)) as advance:
         keep(
             settings.indexes,
@@ -248,6 +256,7 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
             encoder=encoder.name,
             pair_recall=found.joined.recall,
         )
+        share(store, settings.indexes, generation)
         dimension = state.embeddings.shape[1]
         encoder_id = store.register_encoder(encoder.fingerprint, encoder.name, dimension, NORMALISER_VERSION)
         index = rows.index
@@ -317,14 +326,18 @@ def _find(job: Job, models: Models, state: State, last: str | None) -> tuple[Fou
     return find_duplicates(matcher, used, settings, watch, second, kept.join, decided), near, sample
 
 
-def _index(job: Job, encoder: Encoder, state: State, last: str | None) -> tuple[IndexedRows, bool]:
+def _index(job: Job, encoder: Encoder, state: State, last: str | None, generation: str) -> tuple[IndexedRows, bool]:
     """Return the index of the corpus, and whether it was built anew though there was one to go on from."""
-    settings, keys = job.settings, state.texts.keys
+    settings, keys, floor = job.settings, state.texts.keys, job.settings.recall_floor
     if last is not None and (amended := _amended(job, encoder, state, last)) is not None:
         return amended, False
-    index = build_index(
-        state.embeddings, encoder.metric, settings.index, recall_floor=settings.recall_floor, progress=job.watch
-    )
+    index: FaissIndex | TableIndex
+    if settings.index is IndexKind.PGVECTOR:
+        index = build_table(
+            state.embeddings, encoder.metric, job.store, generation, recall_floor=floor, progress=job.watch
+        )
+    else:
+        index = build_index(state.embeddings, encoder.metric, settings.index, recall_floor=floor, progress=job.watch)
     return IndexedRows(index, keys, len(keys)), last is not None
 
 
@@ -332,7 +345,12 @@ def _amended(job: Job, encoder: Encoder, state: State, last: str) -> IndexedRows
     settings = job.settings
     try:
         generation = load_generation(
-            settings.indexes, last, fingerprint=encoder.fingerprint, encoder=encoder.name, metric=encoder.metric
+            settings.indexes,
+            last,
+            job.store,
+            fingerprint=encoder.fingerprint,
+            encoder=encoder.name,
+            metric=encoder.metric,
         )
     except DedupError as error:
         log.warning("%s; the index is built anew", str(error).split(";")[0])

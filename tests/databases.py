@@ -108,6 +108,13 @@ def store(database_url: str) -> Iterator[Store]:
 
 
 @contextmanager
+def new_database(server: URL) -> Iterator[str]:
+    """Give the address of a database of a server with every table and no row."""
+    with _created(server, template=_template()) as url:
+        yield url
+
+
+@contextmanager
 def _created(server: URL, *, template: str) -> Iterator[str]:
     name = f"dedup_test_{os.getpid()}_{next(_counter)}"
     _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')

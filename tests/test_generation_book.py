@@ -125,15 +125,16 @@ def test_there_has_to_be_something_to_go_back_to(shared: Settings, run_csv: RunC
 
 def test_verifying_one_names_its_damage_and_that_of_its_vectors(settings: Settings, run_csv: RunCsv) -> None:
     first, second = runs(replace(settings, keep_generations=9), run_csv, KITCHEN, KITCHEN + LATER)
-    assert verify_generations(settings.indexes, [first, second]) == []
-    cut_short(settings.indexes / second / "index.faiss")
-    assert verify_generations(settings.indexes, [first]) == []
-    (damage,) = verify_generations(settings.indexes, [first, second])
-    assert f"{second}/index.faiss has " in damage.said
-    cut_short(next(settings.indexes.glob("vectors/*/segment-000000-*/vectors.npy")))
-    assert any("vectors.npy has " in damage.said for damage in verify_generations(settings.indexes, [first]))
-    with pytest.raises(NoGeneration):
-        verify_generations(settings.indexes, ["generation-none"])
+    with Store.open(settings.db) as store:
+        assert verify_generations(store, settings.indexes, [first, second]) == []
+        cut_short(settings.indexes / second / "index.faiss")
+        assert verify_generations(store, settings.indexes, [first]) == []
+        (damage,) = verify_generations(store, settings.indexes, [first, second])
+        assert f"{second}/index.faiss has " in damage.said
+        cut_short(next(settings.indexes.glob("vectors/*/segment-000000-*/vectors.npy")))
+        assert any("vectors.npy has " in damage.said for damage in verify_generations(store, settings.indexes, [first]))
+        with pytest.raises(NoGeneration):
+            verify_generations(store, settings.indexes, ["generation-none"])
 
 
 def test_pruning_keeps_what_is_in_service_and_the_newest_beside_it(shared: Settings, run_csv: RunCsv) -> None:

@@ -65,7 +65,7 @@ def test_an_empty_environment_variable_sets_nothing(toml):
         ("cluster_floor", "-1", "a number from 0.001 to 0.999"),
         ("recall_floor", "1.01", "a number from 0.5 to 1"),
         ("metric", "cosine", "manhattan or euclidean"),
-        ("index", "hnsw", "auto or flat or pq"),
+        ("index", "hnsw", "auto or flat or pq or pgvector"),
         ("batch_size", "0", "a whole number of at least 1"),
         ("batch_size", "2.5", "a whole number of at least 1"),
         ("max_bytes", "-1", "a whole number of at least 0"),

@@ -52,10 +52,12 @@ def verify(names: tuple[str, ...], resolved: Resolved, as_json: bool) -> int:
     """Read generations through, all of them by default, with the vectors that they need; 1 if one is damaged."""
     from dedup.generations import verify_generations
     from dedup.index import generation_names
+    from dedup.store import Store
 
     indexes = resolved.settings.indexes
     looked_at = names or tuple(generation_names(indexes))
-    damages = verify_generations(indexes, looked_at)
+    with Store.open(resolved.settings.db, create=False) as store:
+        damages = verify_generations(store, indexes, looked_at)
     if as_json:
         print_json({"generations": looked_at, "damages": [asdict(each) for each in damages]})
     else:

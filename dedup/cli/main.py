@@ -25,6 +25,7 @@ from dedup.cli.export import export
 from dedup.cli.generations import generations
 from dedup.cli.logs import logs_are_json, show_logs
 from dedup.cli.options import Invocation
+from dedup.cli.plan import plan
 from dedup.cli.query import query
 from dedup.cli.reindex import delete, reindex
 from dedup.cli.review import review
@@ -78,6 +79,7 @@ for command in (
     serve,
     token,
     schedule,
+    plan,
     generations,
     doctor,
     backup,

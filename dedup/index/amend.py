@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.index.build import IndexedRows, approximates, measured_recall
+from dedup.index.faiss_index import FaissIndex
 from dedup.index.generations import Generation
 from dedup.index.protocol import Rows
+from dedup.index.table_index import TableIndex
 from dedup.progress import Progress
 from dedup.questions import Float32, Int64, Keys
 from dedup.settings import IndexKind
@@ -70,14 +72,25 @@ def amend_index(
     """
     index, base = generation.index, generation.base
     changed = len(amendment.keys) - base + int(amendment.dead.sum())
-    coded = approximates(len(embeddings), kind) and recall_floor < 1
-    if changed > compact_share * base or coded != (index.kind is IndexKind.PQ):
+    if changed > compact_share * base or not _is_still(index, len(embeddings), kind, recall_floor):
         return None
     with progress.stage("index", "vectors", total=len(amendment.added)) as advance:
-        amended = index.amended(np.asarray(embeddings[amendment.added]), amendment.dead, vectors)
+        added = np.asarray(embeddings[amendment.added])
+        if isinstance(index, TableIndex):
+            amended: FaissIndex | TableIndex = index.amended(added, amendment.dead)
+        else:
+            amended = index.amended(added, amendment.dead, vectors)
         amended.recall = measured_recall(amended, embeddings, amendment.row)
         advance(len(amendment.added))
     if amended.recall < recall_floor:
         log.info("the amended index has recall %.4f, the floor is %g: it is built anew", amended.recall, recall_floor)
         return None
     return IndexedRows(amended, amendment.keys, base)
+
+
+def _is_still(index: FaissIndex | TableIndex, rows: int, kind: IndexKind, recall_floor: float) -> bool:
+    """Tell whether an index is of the kind that a corpus of so many texts has, and rows can be added to it."""
+    if isinstance(index, TableIndex):
+        return kind is IndexKind.PGVECTOR and index.is_last and (recall_floor < 1 or not index.proposed)
+    coded = approximates(rows, kind) and recall_floor < 1
+    return kind is not IndexKind.PGVECTOR and coded == (index.kind is IndexKind.PQ)

@@ -24,14 +24,18 @@ from dedup.encoders import VECTORS, Places, StoredVectors, segment_folder
 from dedup.errors import ArtifactDamaged, GenerationMismatch, NoGeneration
 from dedup.index.build import IndexedRows
 from dedup.index.faiss_index import FaissIndex
+from dedup.index.protocol import VectorTables
+from dedup.index.table_index import TableIndex
 from dedup.questions import Float32, Keys, Metric
+from dedup.settings import IndexKind
 from dedup.text import NORMALISER_VERSION
 
 FORMAT = 5
 _INDEX, _KEYS, _PLACES, _DEAD = "index.faiss", "keys.npy", "places.npy", "dead.npy"
 _REFERENCE, _REFERENCE_KEYS, _REFERENCE_WORDS = "reference.npy", "reference_keys.npy", "reference_words.npy"
 _KEPT_WITH = ("joined", "near", "pairs", "scored", "traits")  # by `dedup.kept`
-_FILES = {_INDEX, _KEYS, _PLACES, _DEAD, _REFERENCE, _REFERENCE_KEYS, _REFERENCE_WORDS}
+_FILES = {_KEYS, _DEAD, _REFERENCE, _REFERENCE_KEYS, _REFERENCE_WORDS}
+_OWN_FILES = _FILES | {_INDEX, _PLACES}  # of a generation whose index and vectors are no database's
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Generation:
     """An index and the text keys of its rows, ready to be searched."""
 
     name: str
-    index: FaissIndex
+    index: FaissIndex | TableIndex
     keys: Keys  # (rows,) S16; keys[row] is the text that row of the index stands for
     base: int  # rows there were when the index was last built
     reference: Sample
@@ -71,8 +75,13 @@ def save_generation(
     encoder: str,
     pair_recall: float,
 ) -> Generation:
-    """Write a generation beside the others in ``folder``, complete or not at all. ``places`` are those of all rows."""
+    """Write a generation beside the others in ``folder``, complete or not at all. ``places`` are those of all rows.
+
+    Of an index in a database's table neither the index nor the places are written: whoever has the rest and the
+    database can search it.
+    """
     index = rows.index
+    table = index.table.name if isinstance(index, TableIndex) else None
     facts = {
         "format": FORMAT,
         "name": name,
@@ -89,12 +98,14 @@ def save_generation(
         "proposed": index.proposed,
         "recall": round(index.recall, 6),
         "pair_recall": round(pair_recall, 6),
-        "segments": list(places.segments),
+        "segments": [] if table else list(places.segments),
+        "table": table,
     }
     with writing(folder / name, facts) as beside:
-        index.save(beside / _INDEX)
+        if isinstance(index, FaissIndex):
+            index.save(beside / _INDEX)
+            np.save(beside / _PLACES, places.at)
         np.save(beside / _KEYS, rows.keys)
-        np.save(beside / _PLACES, places.at)
         np.save(beside / _DEAD, np.flatnonzero(index.dead))
         np.save(beside / _REFERENCE, reference.vectors)
         np.save(beside / _REFERENCE_KEYS, reference.keys)
@@ -125,19 +136,27 @@ def check_generation(folder: Path, name: str, *, fingerprint: str, encoder: str,
     return manifest
 
 
-def load_generation(folder: Path, name: str, *, fingerprint: str, encoder: str, metric: Metric) -> Generation:
-    """Read a generation, ready to be searched; refused as `check_generation` does."""
+def load_generation(
+    folder: Path, name: str, tables: VectorTables, *, fingerprint: str, encoder: str, metric: Metric
+) -> Generation:
+    """Read a generation, ready to be searched; refused as `check_generation` does. ``tables`` has what is shared."""
     manifest = check_generation(folder, name, fingerprint=fingerprint, encoder=encoder, metric=metric)
     path = folder / name
-    keys, at = (np.asarray(np.load(path / file, mmap_mode="r", allow_pickle=False)) for file in (_KEYS, _PLACES))
+    keys = np.asarray(np.load(path / _KEYS, mmap_mode="r", allow_pickle=False))
     gone = np.load(path / _DEAD, allow_pickle=False)
+    dead = np.zeros(len(keys), dtype=bool)
+    if manifest["kind"] == IndexKind.PGVECTOR:
+        dead[gone] = True
+        table = tables.open_vectors(str(manifest["table"]), int(manifest["dimension"]), metric)
+        shared = TableIndex(table, metric, float(manifest["recall"]), int(manifest["proposed"]), dead)
+        return Generation(name, shared, keys, int(manifest["base"]), _sample(path), manifest)
+    at = np.asarray(np.load(path / _PLACES, mmap_mode="r", allow_pickle=False))
     if len(keys) != len(at) or (len(gone) and gone.max() >= len(keys)):
         raise ArtifactDamaged(
             f"{path} has {len(keys)} keys and {len(at)} places, of which number {gone.max(initial=0)} is dead; "
             "run `dedup run` to rebuild it"
         )
     vectors = stored_vectors(folder, fingerprint, Places(tuple(manifest["segments"]), at))
-    dead = np.zeros(len(keys), dtype=bool)
     dead[gone] = True
     index = FaissIndex.load(
         path / _INDEX, vectors, metric, recall=float(manifest["recall"]), proposed=int(manifest["proposed"]), dead=dead
@@ -186,6 +205,14 @@ def needed_segments(folder: Path, name: str) -> list[Path]:
     return [vectors / segment for segment in manifest["segments"]]
 
 
+def table_of(folder: Path, name: str) -> tuple[str, int] | None:
+    """Return the database's table that a generation's vectors are in, and how many of its rows; None: in segments."""
+    manifest = read_manifest(folder / name)
+    if manifest.get("kind") != IndexKind.PGVECTOR:
+        return None
+    return str(manifest["table"]), int(manifest["base"]) + int(manifest["appended"])
+
+
 def read_rows(folder: Path, name: str) -> tuple[Keys, Places]:
     """Return the text keys of a generation's rows, and the places of their vectors, as they are written there."""
     manifest = read_manifest(folder / name)
@@ -212,7 +239,8 @@ def _refuse_others(name: str, manifest: Mapping[str, Any], fingerprint: str, enc
                 f"generation {name} has the {what} {found}, asked for was {expected}; "
                 "run `dedup run` to build one that has it, or ask for what is there"
             )
-    if not manifest["files"].keys() >= _FILES or not isinstance(manifest.get("recall"), float):
+    needed = _FILES if manifest.get("kind") == IndexKind.PGVECTOR else _OWN_FILES
+    if not manifest["files"].keys() >= needed or not isinstance(manifest.get("recall"), float):
         raise ArtifactDamaged(f"the manifest of generation {name} lacks a file or its recall; run `dedup run` again")
     if manifest.get("fingerprint") != fingerprint:
         raise GenerationMismatch(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import faiss
 import numpy as np
 
 from dedup.cores import spread
 from dedup.distance import distance
 from dedup.index.protocol import Rows
-from dedup.questions import Float32, Int64, Metric, Neighbours
+from dedup.questions import Float32, Int64, Metric, Neighbours, Proposed
 
 FAISS_METRIC = {Metric.MANHATTAN: faiss.METRIC_L1, Metric.EUCLIDEAN: faiss.METRIC_L2}
 
@@ -21,13 +23,21 @@ def ranked(queries: Float32, vectors: Rows, rows: Int64, k: int, metric: Metric)
 
     Equal distances go by row, so that the answer is a function of the corpus.
     """
-    k_there = min(k, rows.shape[1])
+
+    def proposed(some: Int64) -> Proposed:
+        real = some[some >= 0]
+        return Proposed(real, vectors[real])
+
+    return ranked_each(queries, (proposed(some) for some in rows), k, metric)
+
+
+def ranked_each(queries: Float32, proposed: Iterable[Proposed], k: int, metric: Metric) -> Neighbours:
+    """Return the k nearest of the candidates of each query, in the order of `ranked`."""
     found = Neighbours(np.full((len(queries), k), -1, dtype=np.int64), np.full((len(queries), k), np.inf, np.float32))
-    for at, query in enumerate(queries):
-        proposed = rows[at][rows[at] >= 0]
-        far = distance(query[None, :], vectors[proposed], metric)
-        order = np.lexsort((proposed, far))[:k_there]
-        found.rows[at, : len(order)], found.distance[at, : len(order)] = proposed[order], far[order]
+    for at, (query, near) in enumerate(zip(queries, proposed, strict=True)):
+        far = distance(query[None, :], near.vectors, metric)
+        order = np.lexsort((near.rows, far))[:k]
+        found.rows[at, : len(order)], found.distance[at, : len(order)] = near.rows[order], far[order]
     return found
 
 

@@ -4,10 +4,11 @@
 questions, `deletions` drops questions, `corpus` gives them back as arrays, `results` replaces what the last run found,
 which `recorded` reads and `history` remembers, `publication` says what is in service, `runs` keeps the book, `browse`,
 `paging` and `export` answer; `tokens` says who may write, `audit` who did, `reviews` what people decided; `generations`
-is the book of indexes, `retention` forgets, `soundness` checks, `copying` gives every table as a file and takes it
-back; `locking` lets one job at a time change what is recorded. Below them `bulk` writes many rows at once,
-`differences` says which, `revision` counts the corpus's changes, `database` holds connections and transactions,
-`models` and `service_models` the tables, `schema` their revision.
+is the book of indexes, of which `vectors` and `shared` hold those that several machines search; `retention` forgets,
+`soundness` checks, `copying` gives every table as a file and takes it back; `locking` lets one job at a time change
+what is recorded. Below them `bulk` writes many rows at once, `differences` says which, `revision` counts the corpus's
+changes, `retries` begins again what the server gave up, `database` holds connections and transactions, `models` and
+`service_models` the tables, `schema` their revision.
 """
 
 from __future__ import annotations
@@ -53,8 +54,10 @@ from dedup.store.retention import OldRun, Retention
 from dedup.store.reviews import Reviewed, ReviewRecord, Reviews, Stratum, Verdict
 from dedup.store.runs import KILLED, EncoderRecord, RunKind, RunOutcome, RunRecord, Runs, RunState
 from dedup.store.schema import HEAD, current, prepare, upgrade
+from dedup.store.shared import SharedGenerations
 from dedup.store.soundness import Soundness
 from dedup.store.tokens import Scope, TokenRecord, Tokens
+from dedup.store.vectors import SharedVectors
 
 __all__ = [
     "HEAD",
@@ -135,6 +138,8 @@ class Store(
     Retention,
     Soundness,
     Copying,
+    SharedVectors,
+    SharedGenerations,
 ):
     """One open database. A context manager; several processes and threads may have one each on the same database."""
 

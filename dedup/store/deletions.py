@@ -12,6 +12,7 @@ from dedup.store.bulk import batched, rows_among, staged
 from dedup.store.database import Database
 from dedup.store.models import ClusterRow, MemberRow, PairRow, QuestionRow
 from dedup.store.ranking import RankedColumns, canonical_rank
+from dedup.store.retries import retried
 from dedup.store.revision import raise_corpus_revision
 
 
@@ -20,6 +21,7 @@ class Deletions:
 
     _database: Database
 
+    @retried
     def delete_questions(self, numbers: Sequence[int], *, actor: str | None = None) -> int:
         """Delete the questions among these numbers, in one transaction, and return how many there were.
 
@@ -37,6 +39,7 @@ class Deletions:
                 record_act(connection, actor, "delete questions", {"questions": gone})
             return _delete(connection, sorted(set(numbers)))
 
+    @retried
     def delete_unseen(self, run_id: int) -> dict[str, int]:
         """Delete the questions that a run has not seen, of the sources of which it has seen some.
 

@@ -22,6 +22,7 @@ from dedup.store.database import Database
 from dedup.store.deletions import leave_clusters
 from dedup.store.limits import refuse_unstorable, refuse_unstorable_text
 from dedup.store.models import ServiceRow
+from dedup.store.retries import retried
 from dedup.store.revision import corpus_revision, raise_corpus_revision
 from dedup.store.service_models import IdempotencyRow
 from dedup.text import normalise, text_key
@@ -46,6 +47,7 @@ class Edits:
 
     _database: Database
 
+    @retried
     def put_questions(self, batch: Sequence[Question], *, actor: str, key: str | None = None) -> Edited:
         """Add questions, or change those that are recorded, in one transaction; of one id the last counts.
 

@@ -15,6 +15,7 @@ from dedup.store.changes import Given, record_changes
 from dedup.store.database import Database, storable
 from dedup.store.limits import refuse_unstorable, refuse_unstorable_text
 from dedup.store.models import LabelRow, QuestionRow, table
+from dedup.store.retries import retried
 from dedup.store.revision import raise_corpus_revision
 from dedup.text import normalise, text_key
 
@@ -38,6 +39,7 @@ class Ingest:
 
     _database: Database
 
+    @retried
     def record_questions(self, run_id: int, batch: Sequence[Question]) -> RecordedBatch:
         """Record a batch in one transaction; a rerun of the same batch changes nothing.
 

@@ -17,6 +17,7 @@ from dedup.store.history import ChangedDuplicates, ClusterEvents, record_changes
 from dedup.store.models import ClusterRow, CorpusRow, MemberRow, PairRow, ServiceRow
 from dedup.store.publication import GenerationRecord, publish
 from dedup.store.recorded import Recorded, RecordedClusters, RecordedPairs, StoredClusters
+from dedup.store.retries import retried
 from dedup.store.revision import corpus_revision as recorded_corpus_revision
 from dedup.store.runs import RunOutcome, end_run
 
@@ -37,6 +38,7 @@ class Results:
 
     _database: Database
 
+    @retried
     def write_results(
         self,
         run_id: int,

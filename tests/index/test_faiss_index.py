@@ -1,31 +1,51 @@
-"""An index finds the nearest vectors and tells their true distances, in both metrics and both kinds."""
+"""An index finds the nearest vectors and tells their true distances, in both metrics, by FAISS and in a database."""
 
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from databases import new_database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import clustered_unit_rows, grid_vectors, random_unit_rows, repeatable
+from sqlalchemy import URL
 
 from dedup.artifacts import writing
 from dedup.distance import cross_distances, distance
 from dedup.errors import ArtifactDamaged, DedupError
-from dedup.index import FaissIndex
+from dedup.index import FaissIndex, TableIndex
 from dedup.questions import Float32, Metric
 from dedup.settings import IndexKind
+from dedup.store import Store
 
 ALIVE = np.zeros(1500, dtype=bool)
 metrics = pytest.mark.parametrize("metric", list(Metric))
-kinds = pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.PQ])
+of_faiss = pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.PQ])
+kinds = pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.PQ, IndexKind.PGVECTOR])
 
 
-def index_of(vectors: Float32, metric: Metric, kind: IndexKind, proposed: int = 16) -> FaissIndex:
+def index_of(
+    vectors: Float32, metric: Metric, kind: IndexKind, proposed: int = 16, tables: Store | None = None
+) -> FaissIndex | TableIndex:
     if kind is IndexKind.FLAT:
         return FaissIndex.flat(vectors, metric)
+    if kind is IndexKind.PGVECTOR:
+        assert tables is not None
+        table = tables.create_vectors(f"generation-{uuid.uuid4().hex}", vectors, metric, graph=True)
+        return TableIndex(table, metric, 1.0, 100, np.zeros(len(vectors), dtype=bool))
     index = FaissIndex.codes(vectors, metric)
     index.proposed = proposed
     return index
+
+
+@pytest.fixture(scope="module")
+def tables(postgresql_server: URL) -> Iterator[Store]:
+    """A PostgreSQL database that has pgvector."""
+    with new_database(postgresql_server) as url, Store.open(url) as store:
+        store.require_vectors()
+        yield store
 
 
 def kth_distance(queries: Float32, stored: Float32, metric: Metric, k: int) -> Float32:
@@ -57,8 +77,8 @@ def test_searching_everything_is_exact(metric, kind_and_proposed, queries_at_onc
 
 @metrics
 @kinds
-def test_distances_are_true_and_rows_distinct_and_sorted(metric, kind, vectors, queries):
-    found = index_of(vectors, metric, kind).search(queries, 15)
+def test_distances_are_true_and_rows_distinct_and_sorted(metric, kind, tables, vectors, queries):
+    found = index_of(vectors, metric, kind, tables=tables).search(queries, 15)
     assert (found.rows >= 0).all()
     for query, rows, measured in zip(queries, found.rows, found.distance, strict=True):
         np.testing.assert_array_equal(measured, distance(query[None, :], vectors[rows], metric))
@@ -79,13 +99,13 @@ def test_more_candidates_find_more_and_recall_by_distance_is_high(metric, vector
 
 @metrics
 @kinds
-def test_near_copies_are_told_apart(metric, kind):
+def test_near_copies_are_told_apart(metric, kind, tables):
     """In L2 by BLAS, distances under 3e-4 are noise: the order and the values must come from elsewhere."""
     vectors = random_unit_rows(3, 200, 384)
     steps = np.array([1e-5, 3e-5, 1e-4, 3e-4, 1e-3], dtype=np.float32)
     near = vectors[:1] + steps[:, None] * random_unit_rows(4, 5, 384)
     stored = np.concatenate([vectors, near[::-1]]).astype(np.float32)
-    found = index_of(stored, metric, kind, proposed=100).search(vectors[:30], 6)
+    found = index_of(stored, metric, kind, proposed=100, tables=tables).search(vectors[:30], 6)
     assert found.rows[0].tolist() == [0, 204, 203, 202, 201, 200]
     np.testing.assert_array_equal(found.distance[0, 1:], distance(vectors[:1], near, metric))
     assert found.distance[0, 0] == 0
@@ -95,8 +115,8 @@ def test_near_copies_are_told_apart(metric, kind):
 @kinds
 @settings(repeatable, max_examples=40)
 @given(vectors=grid_vectors(24, fewest_rows=16), k=st.integers(1, 27))
-def test_equal_distances_go_by_row_and_missing_neighbours_are_marked(metric, kind, vectors, k):
-    index = index_of(vectors, metric, kind, proposed=100)
+def test_equal_distances_go_by_row_and_missing_neighbours_are_marked(metric, kind, tables, vectors, k):
+    index = index_of(vectors, metric, kind, proposed=100, tables=tables)
     found = index.search(vectors, k)
     truth = np.sort(cross_distances(vectors, vectors, metric), axis=1)
     padded = np.full((len(vectors), k), np.inf, dtype=np.float32)
@@ -112,9 +132,9 @@ def test_equal_distances_go_by_row_and_missing_neighbours_are_marked(metric, kin
 
 @metrics
 @kinds
-def test_distances_that_rounding_makes_equal_go_by_row(metric, kind, vectors, queries):
+def test_distances_that_rounding_makes_equal_go_by_row(metric, kind, tables, vectors, queries):
     """FAISS orders by squares, or by sums in another order, that differ where the distance no longer does."""
-    found = index_of(vectors, metric, kind, proposed=150).search(queries, len(vectors))
+    found = index_of(vectors, metric, kind, proposed=150, tables=tables).search(queries, len(vectors))
     assert (np.diff(found.distance) == 0).sum() > 10
     for rows, measured in zip(found.rows, found.distance, strict=True):
         np.testing.assert_array_equal(np.lexsort((rows, measured)), np.arange(len(vectors)))
@@ -122,8 +142,8 @@ def test_distances_that_rounding_makes_equal_go_by_row(metric, kind, vectors, qu
 
 @metrics
 @kinds
-def test_one_query_has_one_answer_alone_or_among_others(metric, kind, vectors, queries):
-    index = index_of(vectors, metric, kind)
+def test_one_query_has_one_answer_alone_or_among_others(metric, kind, tables, vectors, queries):
+    index = index_of(vectors, metric, kind, tables=tables)
     together = index.search(queries, 5)
     for at in range(0, len(queries), 7):
         alone = index.search(queries[at : at + 1], 5)
@@ -133,13 +153,16 @@ def test_one_query_has_one_answer_alone_or_among_others(metric, kind, vectors, q
 
 @metrics
 @kinds
-def test_added_rows_are_found_and_dead_ones_are_not(metric, kind, vectors, queries):
+def test_added_rows_are_found_and_dead_ones_are_not(metric, kind, tables, vectors, queries):
     """Also where all that is nearest to a query is dead."""
-    index = index_of(vectors[:1200], metric, kind, proposed=64)
+    index = index_of(vectors[:1200], metric, kind, proposed=64, tables=tables)
     nearest = np.unique(index.search(queries[:3], 100).rows)
     dead = np.zeros(1500, dtype=bool)
     dead[nearest] = True
-    amended = index.amended(vectors[1200:], dead, vectors)
+    if isinstance(index, TableIndex):
+        amended = index.amended(vectors[1200:], dead)
+    else:
+        amended = index.amended(vectors[1200:], dead, vectors)
     assert (len(amended), amended.rows) == (1500 - len(nearest), 1500)
     found = amended.search(queries, 10)
     assert (found.rows >= 0).all()
@@ -161,13 +184,13 @@ def test_an_empty_index_has_no_neighbours(metric):
 
 @metrics
 @kinds
-def test_no_queries_have_no_answers(metric, kind, vectors):
-    found = index_of(vectors, metric, kind).search(np.empty((0, 24), dtype=np.float32), 4)
+def test_no_queries_have_no_answers(metric, kind, tables, vectors):
+    found = index_of(vectors, metric, kind, tables=tables).search(np.empty((0, 24), dtype=np.float32), 4)
     assert found.rows.shape == found.distance.shape == (0, 4)
 
 
 @metrics
-@kinds
+@of_faiss
 def test_an_index_read_back_answers_as_before(metric, kind, vectors, queries, tmp_path):
     index = index_of(vectors, metric, kind, proposed=3)
     before = index.search(queries, 10)

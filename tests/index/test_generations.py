@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from dedup.settings import IndexKind
 from dedup.text import key_array, key_bytes, text_key
 
 FINGERPRINT = "ab" * 32
+NO_TABLES: Any = None  # of these generations none is in a database
 NAME = "generation-20260101T000000Z-01234567"
 VECTORS = clustered_unit_rows(21, 300, 16, groups=30, spread=0.5)
 REFERENCE = VECTORS[:80]
@@ -56,7 +58,7 @@ def save(folder, metric=Metric.EUCLIDEAN, kind=IndexKind.FLAT, keys=KEYS):
 
 
 def load(folder, *, fingerprint=FINGERPRINT, metric=Metric.EUCLIDEAN):
-    return load_generation(folder, NAME, fingerprint=fingerprint, encoder="trigrams", metric=metric)
+    return load_generation(folder, NAME, NO_TABLES, fingerprint=fingerprint, encoder="trigrams", metric=metric)
 
 
 @pytest.fixture

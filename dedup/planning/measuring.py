@@ -1,0 +1,159 @@
+"""Measuring rates: runs over samples of a dump, one larger than the other, and what each stage takes fitted to them.
+
+Samples, not beginnings: a dump may be sorted by site, and its beginning crowded with questions on one subject.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import nnls
+
+from dedup.classifier import FOLDER as CLASSIFIERS
+from dedup.cores import core_count
+from dedup.dumps import DumpOptions, read_dump
+from dedup.errors import DumpError
+from dedup.installed import load_installed
+from dedup.limits import measure_limits, processor
+from dedup.pipeline import run
+from dedup.planning.rates import Rate, Rates
+from dedup.planning.workload import STARTING, TERMS, Workload
+from dedup.progress import Progress, Stage, Stopwatch
+from dedup.questions import Question
+from dedup.reference import REFERENCE_SIZE
+from dedup.settings import IndexKind, Settings
+
+SIZES = (50_000, 75_000, 100_000)
+"""Questions of the runs: enough that the join in cells keeps its recall floor, or else all is compared with all."""
+
+_SEED = 641
+_COLUMNS = 5  # of a product in the join beside the components: the cut-off is folded into it (`dedup.join.candidates`)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a run did and took."""
+
+    work: Workload
+    stages: dict[str, Stage]
+    database: int  # bytes
+
+
+def measure_rates(dump: str, settings: Settings, progress: Progress, sizes: Sequence[int] = SIZES) -> Rates:
+    """Run over samples of a dump, in a folder of its own that is removed, and return the machine's rates.
+
+    Raises
+    ------
+    DumpError
+        Where the dump has fewer questions than the second of ``sizes``: one size says nothing of growth.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        parts, there = _parts(dump, settings, sizes, Path(folder))
+        encoder, _ = load_installed(settings)
+        measured = [_measured(file, count, encoder.dimension, settings, progress) for count, file in parts]
+        limits = measure_limits(Path(folder))
+    last = measured[-1].work
+    return Rates(
+        machine=processor(),
+        cores=core_count(),
+        encoder=encoder.name,
+        dimension=encoder.dimension,
+        measured=tuple(count for count, _ in parts),
+        distinct=last.texts / last.questions,
+        population=there,
+        pairs_per_text=last.pairs / last.texts * there / last.questions,
+        overlap=last.overlap,
+        reading=limits.reading or 0.0,
+        writing=limits.writing or 0.0,
+        database_bytes=_database_bytes(measured),
+        stages={name: fitted([(each.work, each.stages.get(name)) for each in measured], name) for name in TERMS},
+    )
+
+
+def fitted(measured: Sequence[tuple[Workload, Stage | None]], name: str) -> Rate:
+    """Return the rate of a stage: processor seconds linear in its terms, nothing negative, by least squares.
+
+    Each run counts by its relative error: a small one is as good a measurement as a large one. Lawson & Hanson (1974),
+    "Solving Least Squares Problems", chapter 23, for the squares.
+    """
+    ran = [(work, stage) for work, stage in measured if stage is not None and stage.took.core_seconds > 0]
+    if not ran:
+        return Rate(0.0, dict.fromkeys(TERMS[name], 0.0), 1.0)
+    begins = float(name in STARTING)
+    units = np.array([[begins, *(work.units(term) for term in TERMS[name])] for work, _ in ran])
+    seconds = np.array([stage.took.core_seconds for _, stage in ran])
+    scale = units.max(axis=0, initial=0.0)
+    scale[scale == 0] = 1.0
+    weights, _ = nnls(units / scale / seconds[:, None], np.ones(len(seconds)))
+    fixed, *each = (weights / scale).tolist()
+    last = ran[-1][1].took
+    return Rate(fixed, dict(zip(TERMS[name], each, strict=True)), last.core_seconds / last.seconds)
+
+
+def _measured(file: Path, count: int, dimension: int, settings: Settings, progress: Progress) -> _Measured:
+    place, watch = file.with_suffix(""), Stopwatch(progress)
+    if (settings.indexes / CLASSIFIERS).is_dir():
+        shutil.copytree(settings.indexes / CLASSIFIERS, place / "indexes" / CLASSIFIERS)
+    own = replace(
+        settings,
+        db=f"sqlite:///{place / 'dedup.db'}",
+        indexes=place / "indexes",
+        reports=place / "reports",
+        format="csv",
+        id_column=None,
+        text_column=None,
+        index=IndexKind.PQ,  # in cells, however few questions there are
+        memory=None,
+        metrics_file=None,
+    )
+    result = run([str(file)], own, progress=watch)
+    summary = result.summary
+    texts = result.questions - summary.exact_duplicates
+    found = watch.stages["judge"].items if "judge" in watch.stages else summary.candidate_pairs
+    multiplied = sum(watch.stages["join"].took.operations.values())
+    compared = multiplied / (2 * (dimension + _COLUMNS))
+    overlap = compared * REFERENCE_SIZE / texts**2
+    work = Workload(result.questions, texts, dimension, REFERENCE_SIZE, overlap, found)
+    return _Measured(work, dict(watch.stages), (place / "dedup.db").stat().st_size)
+
+
+def _parts(dump: str, settings: Settings, sizes: Sequence[int], folder: Path) -> tuple[list[tuple[int, Path]], int]:
+    """Write samples of a dump's questions into files, of all sizes for which it has enough; return how many it has.
+
+    By reservoir sampling (Vitter, 1985, algorithm R): the dump is read once, whatever its size.
+    """
+    options = DumpOptions(settings.source, settings.format, settings.id_column, settings.text_column)
+    chance, sample, there = random.Random(_SEED), list[Question](), 0  # noqa: S311 -- no secret
+    for question in (record for record in read_dump(dump, options) if isinstance(record, Question)):
+        there += 1
+        if len(sample) < max(sizes):
+            sample.append(question)
+        elif (place := chance.randrange(there)) < len(sample):
+            sample[place] = question
+    chance.shuffle(sample)
+    enough = [size for size in sizes if size <= there]
+    if len(enough) < 2:
+        raise DumpError(
+            f"{dump} has {there:,} questions, rates are measured on {sizes[1]:,} or more; give a larger dump"
+        )
+    files = [(size, folder / f"questions-{size}.csv") for size in enough]
+    for size, file in files:
+        with file.open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows(
+                [("id", "question"), *((question.id, question.text) for question in sample[:size])]
+            )
+    return files, there
+
+
+def _database_bytes(measured: Sequence[_Measured]) -> dict[str, float]:
+    units = np.array([[each.work.questions, each.work.pairs] for each in measured])
+    weights, _ = nnls(units / units.max(axis=0), np.array([each.database for each in measured], dtype=np.float64))
+    question, pair = (weights / units.max(axis=0)).tolist()
+    return {"question": question, "pair": pair}
