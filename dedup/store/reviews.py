@@ -5,7 +5,7 @@ Of one reviewer the last verdict on a pair that was not taken back counts. Where
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from dedup.decisions import Decisions, decided
 from dedup.errors import UnknownQuestion, UnknownRecord
+from dedup.questions import Label
 from dedup.store.audit import record_act
 from dedup.store.browse import PairRecord
 from dedup.store.bulk import rows_among
@@ -174,6 +175,20 @@ class Reviews:
         """Return what all reviewers of a pair agree on."""
         agreed = [(each.left_key, each.right_key, each.agreed) for each in self.reviewed()]
         return decided([(left, right, said is Verdict.SAME) for left, right, said in agreed if said is not None])
+
+    def review_labels(self) -> Iterator[Label]:
+        """Yield what all reviewers of a pair agree on as labels with texts, of recorded questions, by their keys."""
+        agreed = [each for each in self.reviewed() if each.agreed is not None]
+        keys = sorted({key for each in agreed for key in (each.left_key, each.right_key)})
+        statement = select(QuestionRow.text_key, QuestionRow.external_id, QuestionRow.source, QuestionRow.text)
+        with self._database.reading() as connection:
+            in_order = statement.order_by(QuestionRow.id.desc())  # of copies the one with the smallest number stays
+            found = {row.text_key: row for row in rows_among(connection, in_order, QuestionRow.text_key, keys)}
+        for each in agreed:
+            if each.left_key in found and each.right_key in found:
+                left, right = found[each.left_key], found[each.right_key]
+                same = each.agreed is Verdict.SAME
+                yield Label(left.external_id, right.external_id, same, left.source, left.text, right.text)
 
     def pairs_from(self, number: int, limit: int) -> Sequence[PairRecord]:
         """Return recorded pairs in the order of their numbers, from the first at or after ``number`` on."""
