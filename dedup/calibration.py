@@ -158,9 +158,7 @@ def _adapted(shipped: Classifier, labels: MeasuredLabels) -> Classifier:
     return replace(shipped, slope=slope, intercept=intercept, features=features, fit=fit)
 
 
-def held_out_probability(
-    labels: MeasuredLabels, encoder: Encoder, shipped: Classifier | None, prior: float
-) -> Float64:
+def held_out_probability(labels: MeasuredLabels, encoder: Encoder, shipped: Classifier | None, prior: float) -> Float64:
     """Return the probability of each pair by a classifier that was fitted on the other components of questions.
 
     Raises ClassifierError where there are fewer than five components, or a fold's labels cannot be fitted.

@@ -104,9 +104,7 @@ class Explainer:
         DedupError
             Where a text is no question; see `dedup.queries.asked_text`.
         """
-        return self.explain_pair(
-            store, _find(store, one, source), _find(store, other, source), threshold=threshold
-        )
+        return self.explain_pair(store, _find(store, one, source), _find(store, other, source), threshold=threshold)
 
     def explain_pair(
         self, store: Store, left: QuestionRecord | str, right: QuestionRecord | str, *, threshold: float

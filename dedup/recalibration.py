@@ -138,7 +138,5 @@ def _before_reviews(classifier: Classifier) -> Classifier:
     features: tuple[Feature, ...] = tuple(
         replace(feature, weight=kept["weights"][feature.name]) for feature in classifier.features
     )
-    then = replace(
-        classifier, slope=kept["slope"], intercept=kept["intercept"], features=features, prior=kept["prior"]
-    )
+    then = replace(classifier, slope=kept["slope"], intercept=kept["intercept"], features=features, prior=kept["prior"])
     return then.at_prior(classifier.prior)
