@@ -38,18 +38,19 @@ _FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Labels:
-    """Labelled pairs as arrays."""
+class MeasuredLabels:
+    """Labelled pairs as arrays; pairs of one ``component`` share questions, ``pairs`` says where they come from."""
 
     measured: MeasuredPairs
     duplicate: NDArray[np.bool_]
     component: Int64
     pairs: str
 
-    def part(self, rows: Int64) -> _Labels:
+    def part(self, rows: Int64) -> MeasuredLabels:
+        """Return some of the pairs."""
         features = {name: values[rows] for name, values in self.measured.features.items()}
         measured = MeasuredPairs(self.measured.distance[rows], features)
-        return _Labels(measured, self.duplicate[rows], self.component[rows], self.pairs)
+        return MeasuredLabels(measured, self.duplicate[rows], self.component[rows], self.pairs)
 
 
 def calibrate(files: Sequence[str], settings: Settings, *, prior: float, anew: bool, progress: Progress) -> Classifier:
@@ -68,13 +69,13 @@ def calibrate(files: Sequence[str], settings: Settings, *, prior: float, anew: b
     encoder = load_encoder(settings.encoder, settings.metric, batch_size=settings.batch_size)
     shipped = None if anew else shipped_classifier(encoder.fingerprint, encoder.metric)
     features = features_for(len(labelled.duplicate)) if shipped is None else shipped.feature_names
-    labels = _Labels(
+    labels = MeasuredLabels(
         measure_pairs(labelled, encoder, features, settings, progress),
         labelled.duplicate,
         pair_components(labelled),
         ", ".join(Path(file).name for file in files),
     )
-    classifier = _fit(labels, encoder, shipped, prior)
+    classifier = fit_on(labels, encoder, shipped, prior)
     thresholds = _precision_thresholds(labels, encoder, shipped, prior)
     return replace(classifier, encoder=encoder.name, fit={**classifier.fit, "precision": thresholds})
 
@@ -100,10 +101,14 @@ def cross_validated(
     ClassifierError
         If the pairs hang together in fewer than five components, or a fold's labels cannot be fitted.
     """
-    return _cross_validated(_Labels(measured, duplicate, component, pairs), encoder, None, prior)
+    return held_out_probability(MeasuredLabels(measured, duplicate, component, pairs), encoder, None, prior)
 
 
-def _fit(labels: _Labels, encoder: Encoder, shipped: Classifier | None, prior: float) -> Classifier:
+def fit_on(labels: MeasuredLabels, encoder: Encoder, shipped: Classifier | None, prior: float) -> Classifier:
+    """Return the shipped classifier as the labels move it, or one that is fitted anew where none is shipped.
+
+    Raises ClassifierError where the labels are of one class only, or cannot be fitted.
+    """
     if shipped is not None:
         return _adapted(shipped.at_prior(prior), labels)
     return fit_classifier(
@@ -118,7 +123,7 @@ def _fit(labels: _Labels, encoder: Encoder, shipped: Classifier | None, prior: f
     )
 
 
-def _adapted(shipped: Classifier, labels: _Labels) -> Classifier:
+def _adapted(shipped: Classifier, labels: MeasuredLabels) -> Classifier:
     """Move the shipped classifier, at the prior asked for, as far as the labels say."""
     positives = require_both_classes(labels.duplicate, shipped.prior, labels.pairs)
     spread = 1 / shipped.slope  # of the distance: one unit of log-odds
@@ -153,10 +158,14 @@ def _adapted(shipped: Classifier, labels: _Labels) -> Classifier:
     return replace(shipped, slope=slope, intercept=intercept, features=features, fit=fit)
 
 
-def _cross_validated(labels: _Labels, encoder: Encoder, shipped: Classifier | None, prior: float) -> Float64:
+def held_out_probability(labels: MeasuredLabels, encoder: Encoder, shipped: Classifier | None, prior: float) -> Float64:
+    """Return the probability of each pair by a classifier that was fitted on the other components of questions.
+
+    Raises ClassifierError where there are fewer than five components, or a fold's labels cannot be fitted.
+    """
     probability = np.empty(len(labels.duplicate))
     for fitted, judged in folds(labels.component, labels.pairs):
-        classifier = _fit(labels.part(fitted), encoder, shipped, prior)
+        classifier = fit_on(labels.part(fitted), encoder, shipped, prior)
         held_out = labels.part(judged).measured
         probability[judged] = classifier.probability(held_out.distance, held_out.features)
     return probability
@@ -182,11 +191,11 @@ def folds(component: Int64, pairs: str) -> Iterator[tuple[Int64, Int64]]:
 
 
 def _precision_thresholds(
-    labels: _Labels, encoder: Encoder, shipped: Classifier | None, prior: float
+    labels: MeasuredLabels, encoder: Encoder, shipped: Classifier | None, prior: float
 ) -> list[Mapping[str, Any]]:
     """Return the thresholds by cross-validation, none where there are too few components for it."""
     try:
-        probability = _cross_validated(labels, encoder, shipped, prior)
+        probability = held_out_probability(labels, encoder, shipped, prior)
     except ClassifierError as error:
         log.warning("no thresholds by precision: %s", error)
         return []

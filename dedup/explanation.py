@@ -100,9 +100,6 @@ class Explainer:
     def explain(self, store: Store, one: str, other: str, source: str | None, *, threshold: float) -> Explanation:
         """Explain the relation of two questions, each given by its own id or as a text.
 
-        The chain is the one whose weakest pair is strongest (the path in the minimum spanning tree of the cluster's
-        recorded pairs; Hu, 1961).
-
         Raises
         ------
         AmbiguousQuestion
@@ -110,7 +107,16 @@ class Explainer:
         DedupError
             Where a text is no question; see `dedup.queries.asked_text`.
         """
-        left, right = _find(store, one, source), _find(store, other, source)
+        return self.explain_pair(store, _find(store, one, source), _find(store, other, source), threshold=threshold)
+
+    def explain_pair(
+        self, store: Store, left: QuestionRecord | str, right: QuestionRecord | str, *, threshold: float
+    ) -> Explanation:
+        """Explain the relation of two questions, each a recorded one or a text.
+
+        The chain is the one whose weakest pair is strongest (the path in the minimum spanning tree of the cluster's
+        recorded pairs; Hu, 1961). DedupError where a text is no question; see `dedup.queries.asked_text`.
+        """
         texts = [asked_text(side if isinstance(side, str) else side.text) for side in (left, right)]
         vectors = self.encoder.encode(texts)
         first, second = vectors

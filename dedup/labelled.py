@@ -14,7 +14,7 @@ from dedup.dumps import read_labels
 from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
 from dedup.errors import DumpError, StoreError
 from dedup.evaluation import largest_share, number_texts, question_components
-from dedup.features import background_of, describe_questions, needs_texts, pair_features
+from dedup.features import Background, background_of, describe_questions, needs_texts, pair_features
 from dedup.ingest import dump_options
 from dedup.progress import Progress
 from dedup.questions import Float32, Float64, Int64, Keys, Label, Rejected, question_key
@@ -90,11 +90,16 @@ class MeasuredPairs:
 
 
 def measure_pairs(
-    labelled: LabelledPairs, encoder: Encoder, features: Collection[str], settings: Settings, progress: Progress
+    labelled: LabelledPairs,
+    encoder: Encoder,
+    features: Collection[str],
+    settings: Settings,
+    progress: Progress,
+    background: Background | None = None,
 ) -> MeasuredPairs:
     """Measure each pair in the encoder's metric, and the features asked for; vectors are kept for the next time.
 
-    The questions of the pairs are the corpus that they are seen against.
+    The pairs are seen against ``background``; without one, the questions of the pairs are the corpus around them.
     """
     normalised = [normalise(text) for pair in labelled.texts for text in pair]
     text_of = {text_key(text): text for text in normalised}
@@ -103,7 +108,8 @@ def measure_pairs(
     row = np.array([row_of[text] for text in normalised], dtype=np.int64)
     left, right = row[0::2], row[1::2]
     vectors, keys = text_vectors(texts, encoder, settings, progress), key_array(sorted(text_of))
-    background = background_of(keys, vectors, texts if needs_texts(features) else None)
+    if background is None:
+        background = background_of(keys, vectors, texts if needs_texts(features) else None)
     described = describe_questions(features, background, keys, vectors, texts, encoder.metric)
     return MeasuredPairs(
         pair_distances(vectors, left, right, encoder.metric),

@@ -50,6 +50,8 @@ class Estimates:
     precision: Share  # of the pairs at or above it, how many are the same
     recall: Share  # of the recorded pairs that are the same, how many are at or above it
     disagreements: int  # pairs of any stratum on which reviewers disagree; they count for neither
+    agreement: Share  # of the pairs of any stratum with two reviewers or more, on how many all agree
+    judged: int  # pairs of any stratum with a verdict
 
 
 def next_pairs(
@@ -104,6 +106,8 @@ def estimates(reviewed: Sequence[Reviewed], threshold: float) -> Estimates:
         precision=share([same for above, same in known if above]),
         recall=share([above for above, same in known if same]),
         disagreements=sum(each.agreed is None for each in reviewed),
+        agreement=share([each.agreed is not None for each in reviewed if len(each.reviews) >= REVIEWERS]),
+        judged=len(reviewed),
     )
 
 

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from ipaddress import ip_address
 from math import ceil
 from typing import Annotated
@@ -31,12 +32,23 @@ LOCAL = "local"
 """Who is at work while there are no tokens."""
 
 
+class _Way(Enum):
+    """What someone is known by."""
+
+    TOKEN = auto()
+    SESSION = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who sends a request."""
 
     actor: str
     token: TokenRecord | None  # None while there are no tokens
+
+    def may(self, scope: Scope) -> bool:
+        """Whether they may do what needs this scope."""
+        return self.token is None or self.token.allows(scope)
 
 
 class Gate:
@@ -46,7 +58,7 @@ class Gate:
         self._store = store
         self._clock = clock
         self._rates = Rates(rate, clock)
-        self._known: OrderedDict[str, tuple[float, TokenRecord | None]] = OrderedDict()
+        self._known: OrderedDict[tuple[_Way, str], tuple[float, TokenRecord | None]] = OrderedDict()
         self._closed: tuple[float, bool] = (-REMEMBERED, False)
         self._lock = threading.Lock()
 
@@ -68,12 +80,32 @@ class Gate:
             Where no token came with the request, it is unknown or revoked, it does not allow this, or it has been used
             too often.
         """
+        return self._admit(_Way.TOKEN, token, scope, peer)
+
+    def admit_session(self, secret: str | None, scope: Scope, peer: str) -> Caller:
+        """Return who it is by the secret of a browser's session; as `admit`."""
+        return self._admit(_Way.SESSION, secret, scope, peer)
+
+    def log_in(self, token: str, peer: str) -> TokenRecord:
+        """Return what is on record of a token that someone logs in with; Problem where it is worth nothing."""
+        self._rates.count(f"login {peer}")
+        record = self._store.token(token)
+        if record is None or record.revoked_at is not None:
+            raise _unauthorized("the token is unknown or revoked; `dedup token create` makes one")
+        return record
+
+    def forget_session(self, secret: str) -> None:
+        """Have a session that was ended be worthless at once."""
+        with self._lock:
+            self._known.pop((_Way.SESSION, secret), None)
+
+    def _admit(self, way: _Way, shown: str | None, scope: Scope, peer: str) -> Caller:
         if self.is_open:
             self._rates.count(f"{LOCAL} {peer}")
             return Caller(LOCAL, None)
-        if token is None:
+        if shown is None:
             raise _unauthorized("this needs a token; send it as `Authorization: Bearer TOKEN`")
-        record = self._record(token)
+        record = self._record(way, shown)
         if record is None or record.revoked_at is not None:
             raise _unauthorized("the token is unknown or revoked; `dedup token create` makes one")
         if not record.allows(scope):
@@ -81,16 +113,16 @@ class Gate:
         self._rates.count(record.actor)
         return Caller(record.actor, record)
 
-    def _record(self, token: str) -> TokenRecord | None:
+    def _record(self, way: _Way, shown: str) -> TokenRecord | None:
         now = self._clock()
         with self._lock:
-            found = self._known.get(token)
+            found = self._known.get((way, shown))
         if found is not None and now - found[0] < REMEMBERED:
             return found[1]
-        record = self._store.token(token)
+        record = self._store.token(shown) if way is _Way.TOKEN else self._store.session_token(shown)
         with self._lock:
-            self._known[token] = (now, record)
-            self._known.move_to_end(token)
+            self._known[way, shown] = (now, record)
+            self._known.move_to_end((way, shown))
             while len(self._known) > _MOST_REMEMBERED:
                 self._known.popitem(last=False)
         return record
@@ -167,6 +199,7 @@ def needs(scope: Scope) -> Callable[..., object]:
 Reader = Annotated[Caller, Depends(needs(Scope.READ))]
 Writer = Annotated[Caller, Depends(needs(Scope.WRITE))]
 Reviewer = Annotated[Caller, Depends(needs(Scope.REVIEW))]
+Admin = Annotated[Caller, Depends(needs(Scope.ADMIN))]
 
 
 def _unauthorized(detail: str) -> Problem:

@@ -15,8 +15,10 @@ from dedup.service.access import Gate
 from dedup.service.engine import Service
 from dedup.service.guard import Guard
 from dedup.service.measures import Measures
+from dedup.service.pages import router as pages
+from dedup.service.pages.queues import ReviewQueues
 from dedup.service.problems import ProblemDetails, handle_problems
-from dedup.service.routes import clusters, health, queries, questions, reviews, runs
+from dedup.service.routes import clusters, health, labels, queries, questions, reviews, runs
 
 _THREADS = 12  # each may hold a connection to the database: SQLAlchemy's pool has 15, of which the service uses two
 
@@ -42,8 +44,9 @@ def create_app(service: Service) -> FastAPI:
     measures = Measures(service)
     app.state.service = service
     app.state.measures = measures
+    app.state.review_queues = ReviewQueues()
     app.state.gate = Gate(service.store, rate=service.limits.rate)
-    for routes in (queries, questions, clusters, reviews, runs, health):
+    for routes in (queries, questions, clusters, reviews, labels, runs, health, pages):
         app.include_router(routes.router)
     handle_problems(app)
     app.add_middleware(

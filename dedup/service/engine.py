@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from dedup.errors import DedupError, NoGeneration, NoRoom
+from dedup.classifier import save_classifier
+from dedup.errors import DedupError, NoGeneration, NoRoom, UnknownRecord
 from dedup.explanation import Explanation
+from dedup.progress import Silent
 from dedup.queries import Answer, Query
 from dedup.questions import Question
+from dedup.recalibration import Recalibration, recalibrate
 from dedup.service.batching import QueryQueue
 from dedup.service.snapshot import MOST_ADDED, Snapshot, take_snapshot
 from dedup.settings import Resolved
-from dedup.store import Edited, Store
+from dedup.store import Edited, QuestionRecord, Store
 from dedup.text import key_array, normalise, text_key
 
 log = logging.getLogger(__name__)
@@ -46,6 +49,7 @@ class Service:
         self.store = store
         self.limits = limits
         self._resolved = resolved
+        self.proposed: Recalibration | None = None  # what `recalibrate` made last, until it is accepted
         self._snapshot: Snapshot | None = None
         self._unready = "the generation in service is being loaded; try again in some seconds"
         self._changing = threading.Lock()  # one at a time puts a new snapshot in the place of the last
@@ -90,6 +94,34 @@ class Service:
         snapshot = self.snapshot
         asked = snapshot.settings.threshold if threshold is None else threshold
         return snapshot.explainer.explain(self.store, left, right, source, threshold=asked)
+
+    def explain_pair(self, left: QuestionRecord, right: QuestionRecord) -> Explanation:
+        """Explain the relation of two recorded questions."""
+        snapshot = self.snapshot
+        return snapshot.explainer.explain_pair(self.store, left, right, threshold=snapshot.settings.threshold)
+
+    def recalibrate(self) -> Recalibration:
+        """Fit the classifier to the reviews, and remember the result until it is accepted or the next is made.
+
+        See `dedup.recalibration.recalibrate` for what is raised.
+        """
+        snapshot = self.snapshot
+        proposed = recalibrate(self.store, snapshot.explainer, snapshot.settings, Silent())
+        self.proposed = proposed
+        return proposed
+
+    def accept(self, identity: str, *, actor: str) -> Recalibration:
+        """Put the recalibrated classifier of this identity in the place of the installed one, for the next run.
+
+        UnknownRecord where it is not the one that was made last.
+        """
+        proposed = self.proposed
+        if proposed is None or proposed.classifier.identity != identity:
+            raise UnknownRecord(f"no recalibration {identity[:32]!a} waits to be accepted; recalibrate again")
+        save_classifier(proposed.classifier, self.snapshot.settings.indexes)
+        self.store.note(actor, "recalibrate", {"classifier": identity, "labels": proposed.labels})
+        self.proposed = None
+        return proposed
 
     def put(self, questions: Sequence[Question], *, actor: str, key: str | None) -> Edited:
         """Record questions; when this returns they are on disk, and every later query finds them.

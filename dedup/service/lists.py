@@ -35,11 +35,11 @@ def answer_list(page_of: PageOf[Row], cursor: str | None, accept: str, *, length
 
     ``length`` is that of the key which a cursor stands for.
     """
-    start = _key(cursor, length)
+    start = key_of(cursor, length)
     wanted = preferred(accept)
     if wanted == JSON:
         items, after = page_of(start)
-        return Page(items=items, next=None if after is None else _cursor(after))
+        return Page(items=items, next=None if after is None else cursor_of(after))
     lines = _csv_lines if wanted == CSV else _json_lines
     return StreamingResponse(lines(_rows(page_of, start)), media_type=f"{wanted}; charset=utf-8")
 
@@ -92,11 +92,13 @@ def _csv_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
         line.truncate()
 
 
-def _cursor(key: Key) -> str:
+def cursor_of(key: Key) -> str:
+    """Return a key as the cursor of the page after it."""
     return base64.urlsafe_b64encode(json.dumps(list(key)).encode()).decode().rstrip("=")
 
 
-def _key(cursor: str | None, length: int) -> Key | None:
+def key_of(cursor: str | None, length: int) -> Key | None:
+    """Return the key that a cursor stands for, of ``length`` numbers; Problem where it stands for none."""
     if cursor is None:
         return None
     try:

@@ -56,6 +56,11 @@ class Problem(Exception):
     retry_after: int | None = None
     headers: Mapping[str, str] | None = None
 
+    @property
+    def title(self) -> str:
+        """What kind of problem it is."""
+        return _TITLES.get(self.status, "Problem")
+
     def response(self, errors: list[dict[str, str]] | None = None) -> Response:
         """Return it as an answer."""
         headers = dict(self.headers or {})
@@ -63,7 +68,7 @@ class Problem(Exception):
             headers["Retry-After"] = str(self.retry_after)
         details = ProblemDetails(
             type=_TYPE + self.name,
-            title=_TITLES.get(self.status, "Problem"),
+            title=self.title,
             status=self.status,
             detail=self.detail,
             errors=errors,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from dedup.errors import DedupError
 from dedup.queries import Answer, Match, asked_text
 from dedup.questions import DEFAULT_SOURCE, MAX_NAME_BYTES, Metric, Question
-from dedup.store import ClusterSummary, Duplicate, QuestionRecord
+from dedup.store import ClusterSummary, Duplicate, EventKind, QuestionRecord
 
 MOST_MATCHES = 100  # k
 MOST_QUERIES = 64  # of one batch
@@ -274,11 +274,25 @@ class LinkOut(BaseModel):
     probability: float
 
 
+class ClusterEventOut(BaseModel):
+    """What became of a cluster in a run; ``into`` is null where nothing is left of it."""
+
+    run: int
+    at: datetime | None
+    kind: EventKind
+    cluster: int
+    into: int | None
+
+
 class ClusterOut(ClusterRow):
-    """A cluster with its members, the canonical question first, and its recorded pairs, the weakest first."""
+    """A cluster with its members, the canonical question first, and its recorded pairs, the weakest first.
+
+    ``history`` has what became of it and what came into it, the latest first.
+    """
 
     members: list[MemberOut]
     links: list[LinkOut]
+    history: list[ClusterEventOut]
 
 
 class RunRow(BaseModel):

@@ -3,12 +3,13 @@
 `Store` is the way in. It is the sum of its parts, one module each: `ingest` takes questions and labels, `edits` single
 questions, `deletions` drops questions, `corpus` gives them back as arrays, `results` replaces what the last run found,
 which `recorded` reads and `history` remembers, `publication` says what is in service, `runs` keeps the book, `browse`,
-`paging` and `export` answer; `tokens` says who may write, `audit` who did, `reviews` what people decided; `generations`
-is the book of indexes, of which `vectors` and `shared` hold those that several machines search; `retention` forgets,
-`soundness` checks, `copying` gives every table as a file and takes it back; `locking` lets one job at a time change
-what is recorded. Below them `bulk` writes many rows at once, `differences` says which, `revision` counts the corpus's
-changes, `retries` begins again what the server gave up, `database` holds connections and transactions, `models` and
-`service_models` the tables, `schema` their revision.
+`paging` and `export` answer; `tokens` says who may write, `sessions` from which browser, `audit` who did, `reviews`
+what people decided and `choices` which questions they prefer; `generations` is the book of indexes, of which `vectors`
+and `shared` hold those that several machines search; `retention` forgets, `soundness` checks, `copying` gives every
+table as a file and takes it back; `locking` lets one job at a time change what is recorded. Below them `bulk` writes
+many rows at once, `differences` says which, `revision` counts the corpus's changes, `retries` begins again what the
+server gave up, `database` holds connections and transactions, `models` and `service_models` the tables, `schema` their
+revision.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from dedup.store.browse import (
     QuestionRecord,
     Representative,
 )
+from dedup.store.choices import Choice, Choices
 from dedup.store.copying import Copying, Snapshot, copy_in, is_in_use
 from dedup.store.corpus import Corpus, CorpusReads
 from dedup.store.database import Database, database_file, display_url, has_password
@@ -54,6 +56,7 @@ from dedup.store.retention import OldRun, Retention
 from dedup.store.reviews import Reviewed, ReviewRecord, Reviews, Stratum, Verdict
 from dedup.store.runs import KILLED, EncoderRecord, RunKind, RunOutcome, RunRecord, Runs, RunState
 from dedup.store.schema import HEAD, current, prepare, upgrade
+from dedup.store.sessions import Sessions
 from dedup.store.shared import SharedGenerations
 from dedup.store.soundness import Soundness
 from dedup.store.tokens import Scope, TokenRecord, Tokens
@@ -64,6 +67,7 @@ __all__ = [
     "KILLED",
     "Act",
     "ChangedDuplicates",
+    "Choice",
     "ClusterEvent",
     "ClusterEvents",
     "ClusterOrder",
@@ -132,7 +136,9 @@ class Store(
     Pages,
     Export,
     Tokens,
+    Sessions,
     Reviews,
+    Choices,
     Audit,
     Generations,
     Retention,

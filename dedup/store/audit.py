@@ -37,6 +37,11 @@ class Audit:
         with self._database.reading() as connection:
             return [Act(*row) for row in connection.execute(statement.order_by(AuditRow.id.desc()).limit(limit))]
 
+    def note(self, actor: str, action: str, about: Mapping[str, Any]) -> None:
+        """Record an act that writes nothing else in the database."""
+        with self._database.writing() as connection:
+            record_act(connection, actor, action, about)
+
 
 def record_act(connection: Connection, actor: str, action: str, about: Mapping[str, Any]) -> None:
     """Record who did what, in the transaction that does it."""

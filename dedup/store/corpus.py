@@ -11,9 +11,10 @@ from sqlalchemy import select
 from dedup.errors import StoreError
 from dedup.questions import Int64, Keys
 from dedup.store.bulk import batched, rows_among
+from dedup.store.choices import chosen_questions
 from dedup.store.database import Database
 from dedup.store.models import QuestionRow
-from dedup.store.ranking import RankedColumns, canonical_rank
+from dedup.store.ranking import RankedColumns, canonical_rank, preferring
 from dedup.store.revision import corpus_revision
 from dedup.text import key_array, key_bytes, normalise
 
@@ -31,7 +32,7 @@ class Corpus:
 
     ids: Int64  # (n,) numbers of the questions
     keys: Keys  # (n,) S16
-    rank: Int64  # (n,) position in the canonical order, `dedup.store.ranking`; 0 is the one to keep first
+    rank: Int64  # (n,) position in the canonical order, chosen ones first; 0 is the one to keep first
     revision: int
 
     def __len__(self) -> int:
@@ -58,11 +59,13 @@ class CorpusReads:
         found_keys = bytearray()
         with self._database.reading() as connection:
             revision = corpus_revision(connection)
+            chosen = chosen_questions(connection)
             with connection.execution_options(yield_per=_FETCHED).execute(statement) as rows:
                 for row in rows:
                     found_keys += row[0]
                     columns.append(*row[1:])
-        ids, keys, rank = np.array(columns.ids), key_array([bytes(found_keys)]), canonical_rank(columns)
+        ids, keys = np.array(columns.ids), key_array([bytes(found_keys)])
+        rank = preferring(chosen, ids, canonical_rank(columns))
         order = np.lexsort((ids, keys))
         return Corpus(ids[order], keys[order], rank[order], revision)
 

@@ -11,8 +11,8 @@ from sqlalchemy import and_, or_, select
 from dedup.questions import Keys
 from dedup.store.browse import CLUSTER, ClusterSummary, QuestionRecord, read_questions, read_summaries
 from dedup.store.bulk import rows_among
-from dedup.store.database import Database
-from dedup.store.models import ClusterRow, CorpusRow, GenerationRow, PairRow, QuestionRow, RunRow, ServiceRow
+from dedup.store.database import Database, storable
+from dedup.store.models import ClusterRow, CorpusRow, GenerationRow, MemberRow, PairRow, QuestionRow, RunRow, ServiceRow
 from dedup.store.runs import RUN, RunRecord, run_record
 from dedup.text import key_array
 
@@ -113,7 +113,14 @@ class Pages:
         return [found[number] for number in sorted(found)]
 
     def cluster_page(
-        self, order: ClusterOrder, limit: int, *, after: tuple[float, int] | None = None, smallest: int = 2
+        self,
+        order: ClusterOrder,
+        limit: int,
+        *,
+        after: tuple[float, int] | None = None,
+        smallest: int = 2,
+        weakest: float = 1.0,
+        text: str = "",
     ) -> list[ClusterSummary]:
         """Return the next clusters in an order; at equal rank by id.
 
@@ -123,6 +130,10 @@ class Pages:
             The size or the weakest probability, and the id, of the last one that was seen.
         smallest
             Clusters of fewer questions are left out.
+        weakest
+            Clusters whose weakest link is more probable are left out.
+        text
+            Clusters of which no question has this in it, in upper or lower case, are left out.
         """
         largest_first = order is ClusterOrder.SIZE
         ranked = ClusterRow.size if largest_first else ClusterRow.weakest_probability
@@ -133,6 +144,12 @@ class Pages:
             beyond = [or_(later, and_(ranked == value, ClusterRow.id > seen))]
         with self._database.reading() as connection:
             statement = CLUSTER.where(ClusterRow.size >= smallest, *beyond)
+            if weakest < 1:
+                statement = statement.where(ClusterRow.weakest_probability <= weakest)
+            if text:
+                has_text = QuestionRow.text.icontains(storable(text), autoescape=True)
+                members = select(MemberRow.cluster_id).join(QuestionRow, QuestionRow.id == MemberRow.question_id)
+                statement = statement.where(ClusterRow.id.in_(members.where(has_text)))
             in_order = statement.order_by(ranked.desc() if largest_first else ranked, ClusterRow.id)
             return read_summaries(connection, in_order.limit(limit))
 

@@ -8,7 +8,7 @@ source, and last the recorded number, so that no two questions are equal.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -81,6 +81,27 @@ def canonical_rank(columns: RankedColumns) -> Int64:
     rank = np.empty(len(ids), dtype=np.int64)
     rank[order] = np.arange(len(ids))
     return rank
+
+
+def preferring(chosen: Sequence[int], ids: Int64, rank: Int64) -> Int64:
+    """Return the canonical order with some questions before all others, in the order in which they are given.
+
+    Parameters
+    ----------
+    chosen
+        Numbers of questions, each once; those that are not among ``ids`` change nothing.
+    ids, rank
+        (n,) the number of each question and its position in the order so far.
+    """
+    if not chosen:
+        return rank
+    place = {number: at for at, number in enumerate(chosen)}
+    listed = np.flatnonzero(np.isin(ids, np.array(chosen, dtype=np.int64)))
+    before = np.zeros(len(ids), dtype=np.int64)
+    before[listed] = [place[number] - len(chosen) for number in ids[listed].tolist()]
+    preferred = np.empty(len(rank), dtype=np.int64)
+    preferred[np.lexsort((rank, before))] = np.arange(len(rank))
+    return preferred
 
 
 def _name_order(external_id: str) -> tuple[bool, int, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, LargeBinary
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dedup.store.models import Base, Name
@@ -73,3 +73,28 @@ class ReviewRow(Base):
     probability: Mapped[float | None]
     at: Mapped[datetime]
     undone_at: Mapped[datetime | None]
+
+
+class SessionRow(Base):
+    """A browser that has shown a token, by the SHA-256 of the secret in its cookie."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    token_id: Mapped[int] = mapped_column(ForeignKey("tokens.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class ChoiceRow(Base):
+    """A question that a person wants to be the canonical one of whatever cluster it is in.
+
+    No foreign key: the choice holds when the question is deleted and comes back.
+    """
+
+    __tablename__ = "canonical_choices"
+
+    question_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    actor: Mapped[str]
+    at: Mapped[datetime]

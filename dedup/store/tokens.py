@@ -21,7 +21,7 @@ from dedup.store.database import Database, storable
 from dedup.store.service_models import TokenRow
 
 _PREFIX = "dedup_"  # tells what it is, where one turns up in a log or in a repository
-_BYTES = 32
+SECRET_BYTES = 32
 
 
 class Scope(StrEnum):
@@ -62,11 +62,11 @@ class Tokens:
 
     def create_token(self, scopes: Collection[Scope], name: str = "", *, actor: str) -> tuple[str, TokenRecord]:
         """Make a token; the text that is returned is on record nowhere."""
-        token = _PREFIX + secrets.token_urlsafe(_BYTES)
+        token = _PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         created = datetime.now(UTC)
         row = {
             "name": storable(name),
-            "digest": _digest(token),
+            "digest": digest(token),
             "scopes": sorted(scopes),
             "created_at": created,
         }
@@ -97,8 +97,8 @@ class Tokens:
     def tokens(self) -> list[TokenRecord]:
         """Return every token that was ever made, by id."""
         with self._database.reading() as connection:
-            rows = connection.execute(_TOKEN.order_by(TokenRow.id)).all()
-        return [_record(*row) for row in rows]
+            rows = connection.execute(TOKEN.order_by(TokenRow.id)).all()
+        return [token_record(*row) for row in rows]
 
     def has_tokens(self) -> bool:
         """Whether a token was ever made: from then on nobody is let in without one, also when all are revoked."""
@@ -107,20 +107,21 @@ class Tokens:
 
     def token(self, token: str) -> TokenRecord | None:
         """Return what is on record of a token that someone shows; None where it was never made."""
-        digest = _digest(token)
         with self._database.reading() as connection:
-            row = connection.execute(_TOKEN.where(TokenRow.digest == digest)).one_or_none()
-        return None if row is None else _record(*row)
+            row = connection.execute(TOKEN.where(TokenRow.digest == digest(token))).one_or_none()
+        return None if row is None else token_record(*row)
 
 
-_TOKEN = select(TokenRow.id, TokenRow.name, TokenRow.scopes, TokenRow.created_at, TokenRow.revoked_at)
+TOKEN = select(TokenRow.id, TokenRow.name, TokenRow.scopes, TokenRow.created_at, TokenRow.revoked_at)
 
 
-def _record(
+def token_record(
     id: int, name: str, scopes: Collection[str], created_at: datetime, revoked_at: datetime | None
 ) -> TokenRecord:
+    """Return a row of `TOKEN` as a record."""
     return TokenRecord(id, name, frozenset(map(Scope, scopes)), created_at, revoked_at)
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
+    """Return what is kept of a secret: its SHA-256, as hexadecimal digits."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

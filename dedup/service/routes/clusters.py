@@ -11,7 +11,7 @@ from dedup.service.access import Reader
 from dedup.service.lists import JSON, Accept, Cursor, Key, Limit, also_as_rows, answer_list
 from dedup.service.problems import documented
 from dedup.service.routes.state import TheService
-from dedup.service.schemas import ClusterOut, ClusterRow, LinkOut, MemberOut, Page, QuestionOut
+from dedup.service.schemas import ClusterEventOut, ClusterOut, ClusterRow, LinkOut, MemberOut, Page, QuestionOut
 from dedup.store import ClusterOrder
 
 router = APIRouter(prefix="/v1/clusters", tags=["clusters"], responses=documented(401, 403, 422, 429, 500, 503))
@@ -28,6 +28,10 @@ def clusters(
         ClusterOrder, Query(description="The largest first, or the weakest link first.")
     ] = ClusterOrder.SIZE,
     smallest: Annotated[int, Query(ge=1, lt=2**31, description="Leave out clusters of fewer questions.")] = 2,
+    weakest: Annotated[
+        float, Query(ge=0, le=1, description="Leave out clusters with a more probable weakest link.")
+    ] = 1,
+    text: Annotated[str, Query(max_length=200, description="Leave out clusters without this in a question.")] = "",
     limit: Limit = 50,
     cursor: Cursor = None,
     accept: Accept = JSON,
@@ -36,7 +40,7 @@ def clusters(
 
     def page(after: Key | None) -> tuple[list[ClusterRow], Key | None]:
         seen = None if after is None else (after[0], int(after[1]))
-        found = service.store.cluster_page(order, limit, after=seen, smallest=smallest)
+        found = service.store.cluster_page(order, limit, after=seen, smallest=smallest, weakest=weakest, text=text)
         if len(found) < limit:
             return [ClusterRow.of(each) for each in found], None
         last = found[-1]
@@ -74,4 +78,8 @@ def cluster(cluster: Id, caller: Reader, service: TheService) -> ClusterOut:
             for member in found.members
         ],
         links=links,
+        history=[
+            ClusterEventOut(run=event.run_id, at=event.at, kind=event.kind, cluster=event.cluster, into=event.into)
+            for event in service.store.cluster_history(cluster)
+        ],
     )

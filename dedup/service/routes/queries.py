@@ -23,14 +23,14 @@ router = APIRouter(prefix="/v1", tags=["queries"], responses=documented(400, 401
 @router.post("/query", summary="Was this asked before?")
 async def query(asked: QueryIn, caller: Reader, service: TheService, measures: TheMeasures) -> AnswerOut:
     """Return the recorded questions nearest to a text, nearest first, and which of them are duplicates."""
-    (answer,) = await _answers([asked], service, measures)
+    (answer,) = await answer_all([asked], service, measures)
     return answer
 
 
 @router.post("/query/batch", summary="Were these asked before?")
 async def query_batch(asked: QueryBatchIn, caller: Reader, service: TheService, measures: TheMeasures) -> AnswersOut:
     """Answer several questions as if each were asked alone."""
-    return AnswersOut(answers=await _answers(asked.queries, service, measures))
+    return AnswersOut(answers=await answer_all(asked.queries, service, measures))
 
 
 @router.post("/explain", summary="Why are two questions duplicates, or are not?", response_model=None)
@@ -39,7 +39,8 @@ def explain(asked: ExplainIn, caller: Reader, service: TheService) -> dict[str, 
     return explained(service.explain(asked.left, asked.right, asked.source, asked.threshold))
 
 
-async def _answers(asked: Sequence[QueryIn], service: Service, measures: Measures) -> list[AnswerOut]:
+async def answer_all(asked: Sequence[QueryIn], service: Service, measures: Measures) -> list[AnswerOut]:
+    """Answer queries together, in their order; TimeoutError where it takes longer than the service lets it."""
     usual = service.snapshot.settings.threshold
     queries = [Query(each.text, each.k, usual if each.threshold is None else each.threshold) for each in asked]
     async with asyncio.timeout(service.limits.seconds):

@@ -109,6 +109,8 @@ class EstimatesOut(BaseModel):
     precision: ShareOut
     recall: ShareOut
     disagreements: int
+    agreement: ShareOut  # of the pairs that two or more have judged
+    judged: int
 
 
 @router.get("", summary="What to look at next")
@@ -170,4 +172,6 @@ def estimated(caller: Reader, service: TheService, threshold: Threshold | None =
         precision=ShareOut.of(found.precision),
         recall=ShareOut.of(found.recall),
         disagreements=found.disagreements,
+        agreement=ShareOut.of(found.agreement),
+        judged=found.judged,
     )
