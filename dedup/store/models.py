@@ -204,7 +204,7 @@ class ClusterRow(Base):
     __tablename__ = "clusters"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    canonical_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("questions.id"))
+    canonical_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("questions.id"), index=True)
     size: Mapped[int]
     weakest_probability: Mapped[float]
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))

@@ -14,7 +14,7 @@ from dedup.store.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 """The revision that this program works with; a constant, so that opening a database needs no Alembic."""
 
 _VERSION_TABLE = "alembic_version"
