@@ -9,8 +9,10 @@ import csv
 import random
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +27,14 @@ from dedup.limits import measure_limits, processor
 from dedup.pipeline import run
 from dedup.planning.rates import Rate, Rates
 from dedup.planning.workload import STARTING, TERMS, Workload
-from dedup.progress import Progress, Stage, Stopwatch
+from dedup.progress import Progress, Silent, Stage, Stopwatch
 from dedup.questions import Question
 from dedup.reference import REFERENCE_SIZE
 from dedup.settings import IndexKind, Settings
 
-SIZES = (50_000, 75_000, 100_000)
-"""Questions of the runs: enough that the join in cells keeps its recall floor, or else all is compared with all."""
+SIZES = (20_000, 50_000, 100_000)
+"""Questions of the runs. In the smallest all is compared with all, which tells what a comparison takes; the others are
+large enough that the join in cells keeps its recall floor."""
 
 _SEED = 641
 _COLUMNS = 5  # of a product in the join beside the components: the cut-off is folded into it (`dedup.join.candidates`)
@@ -52,13 +55,24 @@ def measure_rates(dump: str, settings: Settings, progress: Progress, sizes: Sequ
     Raises
     ------
     DumpError
-        Where the dump has fewer questions than the second of ``sizes``: one size says nothing of growth.
+        Where the dump has fewer questions than the last but one of ``sizes``.
     """
     with tempfile.TemporaryDirectory() as folder:
         parts, there = _parts(dump, settings, sizes, Path(folder))
         encoder, _ = load_installed(settings)
-        measured = [_measured(file, count, encoder.dimension, settings, progress) for count, file in parts]
+        measured: list[_Measured] = []
+        # A process for each, as a run has one: what it loads first, it loads in each.
+        with (
+            ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as processes,
+            progress.stage("measure", "questions", total=sum(count for count, _ in parts)) as advance,
+        ):
+            for count, file in parts:
+                kind = IndexKind.PQ if measured else IndexKind.FLAT  # in cells, however few questions there are
+                measured.append(processes.submit(_measured, file, encoder.dimension, settings, kind).result())
+                advance(count)
         limits = measure_limits(Path(folder))
+    exact, *measured = measured
+    compared = exact.stages["join"].took.core_seconds / exact.work.units("comparisons")
     last = measured[-1].work
     return Rates(
         machine=processor(),
@@ -73,12 +87,21 @@ def measure_rates(dump: str, settings: Settings, progress: Progress, sizes: Sequ
         reading=limits.reading or 0.0,
         writing=limits.writing or 0.0,
         database_bytes=_database_bytes(measured),
-        stages={name: fitted([(each.work, each.stages.get(name)) for each in measured], name) for name in TERMS},
+        stages={
+            name: fitted(
+                [(each.work, each.stages.get(name)) for each in measured],
+                name,
+                {"comparisons": compared} if name == "join" else {},
+            )
+            for name in TERMS
+        },
     )
 
 
-def fitted(measured: Sequence[tuple[Workload, Stage | None]], name: str) -> Rate:
+def fitted(measured: Sequence[tuple[Workload, Stage | None]], name: str, known: Mapping[str, float]) -> Rate:
     """Return the rate of a stage: processor seconds linear in its terms, nothing negative, by least squares.
+
+    What is ``known`` of some terms is not fitted.
 
     Each run counts by its relative error: a small one is as good a measurement as a large one. Lawson & Hanson (1974),
     "Solving Least Squares Problems", chapter 23, for the squares.
@@ -86,19 +109,20 @@ def fitted(measured: Sequence[tuple[Workload, Stage | None]], name: str) -> Rate
     ran = [(work, stage) for work, stage in measured if stage is not None and stage.took.core_seconds > 0]
     if not ran:
         return Rate(0.0, dict.fromkeys(TERMS[name], 0.0), 1.0)
-    begins = float(name in STARTING)
-    units = np.array([[begins, *(work.units(term) for term in TERMS[name])] for work, _ in ran])
+    begins, terms = float(name in STARTING), [term for term in TERMS[name] if term not in known]
+    units = np.array([[begins, *(work.units(term) for term in terms)] for work, _ in ran])
     seconds = np.array([stage.took.core_seconds for _, stage in ran])
+    left = seconds - [sum(each * work.units(term) for term, each in known.items()) for work, _ in ran]
     scale = units.max(axis=0, initial=0.0)
     scale[scale == 0] = 1.0
-    weights, _ = nnls(units / scale / seconds[:, None], np.ones(len(seconds)))
+    weights, _ = nnls(units / scale / seconds[:, None], np.maximum(left / seconds, 0.0))
     fixed, *each = (weights / scale).tolist()
     last = ran[-1][1].took
-    return Rate(fixed, dict(zip(TERMS[name], each, strict=True)), last.core_seconds / last.seconds)
+    return Rate(fixed, {**dict(zip(terms, each, strict=True)), **known}, last.core_seconds / last.seconds)
 
 
-def _measured(file: Path, count: int, dimension: int, settings: Settings, progress: Progress) -> _Measured:
-    place, watch = file.with_suffix(""), Stopwatch(progress)
+def _measured(file: Path, dimension: int, settings: Settings, kind: IndexKind) -> _Measured:
+    place, watch = file.with_suffix(""), Stopwatch(Silent())
     if (settings.indexes / CLASSIFIERS).is_dir():
         shutil.copytree(settings.indexes / CLASSIFIERS, place / "indexes" / CLASSIFIERS)
     own = replace(
@@ -109,7 +133,7 @@ def _measured(file: Path, count: int, dimension: int, settings: Settings, progre
         format="csv",
         id_column=None,
         text_column=None,
-        index=IndexKind.PQ,  # in cells, however few questions there are
+        index=kind,
         memory=None,
         metrics_file=None,
     )
@@ -120,7 +144,8 @@ def _measured(file: Path, count: int, dimension: int, settings: Settings, progre
     multiplied = sum(watch.stages["join"].took.operations.values())
     compared = multiplied / (2 * (dimension + _COLUMNS))
     overlap = compared * REFERENCE_SIZE / texts**2
-    work = Workload(result.questions, texts, dimension, REFERENCE_SIZE, overlap, found)
+    cells = 1 if kind is IndexKind.FLAT else REFERENCE_SIZE
+    work = Workload(result.questions, texts, dimension, cells, overlap, found)
     return _Measured(work, dict(watch.stages), (place / "dedup.db").stat().st_size)
 
 
@@ -139,9 +164,9 @@ def _parts(dump: str, settings: Settings, sizes: Sequence[int], folder: Path) ->
             sample[place] = question
     chance.shuffle(sample)
     enough = [size for size in sizes if size <= there]
-    if len(enough) < 2:
+    if len(enough) < len(sizes) - 1:
         raise DumpError(
-            f"{dump} has {there:,} questions, rates are measured on {sizes[1]:,} or more; give a larger dump"
+            f"{dump} has {there:,} questions, rates are measured on {sizes[-2]:,} or more; give a larger dump"
         )
     files = [(size, folder / f"questions-{size}.csv") for size in enough]
     for size, file in files:

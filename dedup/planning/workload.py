@@ -10,6 +10,8 @@ from dedup.reference import REFERENCE_SIZE
 EXACT_UP_TO = 20_000
 """Texts up to which everything is compared with everything (`dedup.index.FLAT_UP_TO`)."""
 
+_LEAST = 1e-15  # seconds of a product: no machine is faster, where a fit says that it takes no time
+
 DIRECT_UP_TO = 100_000
 """Cells up to which each vector is compared with every reference vector. Beyond, the reference is searched in two
 steps: the nearest of about its square root, then those that belong to them."""
@@ -29,8 +31,8 @@ TERMS: Mapping[str, tuple[str, ...]] = {
 }
 """The stages of `dedup run`, in order, and what the processor time of each grows with beside what it always takes."""
 
-STARTING = ("describe", "tune join", "join", "index", "report")
-"""The stages that take some time whatever the corpus: a sample is described, codes are fitted, a page is drawn."""
+STARTING = ("cells", "describe", "tune join", "join", "index", "report")
+"""The stages that take some time whatever the corpus: torch is loaded, a sample described, codes made."""
 
 SERIAL = ("cluster", "write", "report")
 """What one process does, however many there are: clusters are of all pairs, and a database has one writer at a time."""
@@ -84,7 +86,7 @@ def cut_into(texts: float, *, product: float, comparison: float, overlap: float)
     """
     if texts <= EXACT_UP_TO:
         return 1
-    each = comparison * overlap * texts / product
+    each = comparison * overlap * texts / max(product, _LEAST)
     direct = min(max(each**0.5, REFERENCE_SIZE), DIRECT_UP_TO)
     stepped = max(each ** (2 / 3), DIRECT_UP_TO + 1)
 

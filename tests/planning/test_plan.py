@@ -107,7 +107,10 @@ def test_a_law_is_found_again_in_what_it_made(name: str) -> None:
         work = Workload(texts, texts, 2, REFERENCE_SIZE, 70.0, texts**2 / 1e4)
         seconds = fixed + sum(w * work.units(term) for w, term in zip(weights, TERMS[name], strict=True))
         measured.append((work, Stage("things", 1, Reading(seconds=seconds / 2, core_seconds=seconds))))
-    rate = fitted(measured, name)
+    rate = fitted(measured, name, {})
+    if len(weights) > 1:
+        first, second = TERMS[name]
+        assert fitted(measured, name, {second: weights[1]}).each[first] == pytest.approx(weights[0], rel=1e-3)
     assert rate.fixed == pytest.approx(fixed, rel=1e-3)
     assert [rate.each[term] for term in TERMS[name]] == pytest.approx(weights, rel=1e-3)
     assert rate.busy == pytest.approx(2.0)
