@@ -74,6 +74,14 @@ def export_canonical(store: Store, file: Path) -> int:
     return write_rows(file, columns, rows)
 
 
+def export_labels(store: Store, file: Path) -> int:
+    """Write what all reviewers of a pair agree on, as a file of labelled pairs."""
+    columns: Columns = {"question1": str, "question2": str, "is_duplicate": int}
+    labels = store.review_labels()
+    rows = ((label.left_text, label.right_text, int(label.duplicate)) for label in labels)
+    return write_rows(file, columns, rows)
+
+
 def _natural(side: tuple[str, str, str]) -> tuple[str, int, str]:
     """Order by source, then by id: shorter ids first, so that numbers go by value."""
     return side[0], len(side[1]), side[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ from dedup.settings import Resolved, Settings
 
 
 @click.command()
-@click.argument("pairs", metavar="PAIRS...", nargs=-1, required=True)
+@click.argument("pairs", metavar="PAIRS...", nargs=-1)
 @prior_option
 @click.option("--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Write there. [the indexes folder]")
 @click.option("--anew", is_flag=True, help="Forget the shipped classifier instead of adapting it.")
@@ -23,6 +24,12 @@ from dedup.settings import Resolved, Settings
     is_flag=True,
     help="Leave the classifier as it is, and fit what the scores of the reranker mean for its uncertain pairs.",
 )
+@click.option(
+    "--from-reviews",
+    is_flag=True,
+    help="Move the installed classifier by what reviewers agree on, and show it before and after.",
+)
+@click.option("--yes", is_flag=True, help="With --from-reviews: put it in place without asking.")
 @setting_options("db", "indexes", "source", "format", "max_bytes", "encoder", "metric", "batch_size", "reranker")
 @json_option
 def calibrate(
@@ -31,6 +38,8 @@ def calibrate(
     output: Path | None,
     anew: bool,
     rerank: bool,
+    from_reviews: bool,
+    yes: bool,
     resolved: Resolved,
     as_json: bool,
 ) -> None:
@@ -41,6 +50,13 @@ def calibrate(
     labels move it a little, thousands are as good as a new one. Later runs with this encoder and metric use the result.
     """
     settings = resolved.settings
+    if from_reviews:
+        if pairs or rerank or anew or output is not None:
+            raise click.UsageError("--from-reviews takes no PAIRS, and goes with --yes and --json alone.")
+        _calibrate_from_reviews(resolved, yes, as_json)
+        return
+    if not pairs:
+        raise click.UsageError("Missing argument 'PAIRS...'.")
     if rerank:
         if anew:
             raise click.UsageError("--anew is about the classifier, which --rerank leaves as it is; give one of them.")
@@ -69,6 +85,35 @@ def calibrate(
     )
     _print_thresholds(classifier.fit["precision"])
     click.echo(f"Written to {file}")
+
+
+def _calibrate_from_reviews(resolved: Resolved, yes: bool, as_json: bool) -> None:
+    from dedup.classifier import save_classifier
+    from dedup.explanation import Explainer
+    from dedup.in_service import settings_in_service
+    from dedup.recalibration import recalibrate
+    from dedup.store import Store
+
+    with Store.open(resolved.settings.db, create=False) as store:
+        settings = settings_in_service(store, resolved)
+        made = recalibrate(store, Explainer.load(store, settings), settings, shown_progress())
+    if not as_json:
+        rows = table(f"{made.labels:,} reviewed pairs", "before>", "after>")
+        for name, score in (
+            ("log-loss", "log_loss"),
+            ("calibration error", "ece"),
+            ("average precision", "average_precision"),
+        ):
+            rows.add_row(name, f"{getattr(made.before, score):.3f}", f"{getattr(made.after, score):.3f}")
+        print_table(rows)
+    accepted = yes or (not as_json and click.confirm("Put it in the place of the installed classifier?"))
+    file = save_classifier(made.classifier, settings.indexes) if accepted else None
+    if as_json:
+        scores = {"before": asdict(made.before), "after": asdict(made.after)}
+        written = None if file is None else str(file)
+        print_json({"identity": made.classifier.identity, "labels": made.labels, **scores, "file": written})
+    elif file is not None:
+        click.echo(f"Written to {file}; the next run judges with it")
 
 
 def _calibrate_reranking(

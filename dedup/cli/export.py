@@ -1,4 +1,4 @@
-"""`dedup export`: pairs, clusters or canonical questions as a file."""
+"""`dedup export`: pairs, clusters, canonical questions or labels as a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dedup.settings import Resolved
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["pairs", "clusters", "canonical"]))
+@click.argument("what", type=click.Choice(["pairs", "clusters", "canonical", "labels"]))
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--min-probability",
@@ -26,9 +26,9 @@ def export(what: str, file: Path, min_probability: float | None, resolved: Resol
     """Write results to FILE (.csv, .jsonl or .parquet).
 
     pairs: the duplicate pairs. clusters: every question with its cluster, singletons too. canonical: one question of
-    each cluster, the dump without its duplicates.
+    each cluster, the dump without its duplicates. labels: what reviewers agree on, to train or calibrate with.
     """
-    from dedup.export import export_canonical, export_clusters, export_pairs
+    from dedup.export import export_canonical, export_clusters, export_labels, export_pairs
     from dedup.in_service import settings_in_service
     from dedup.store import Store
 
@@ -38,8 +38,10 @@ def export(what: str, file: Path, min_probability: float | None, resolved: Resol
             rows = export_pairs(store, file, threshold if min_probability is None else min_probability)
         elif what == "clusters":
             rows = export_clusters(store, file)
-        else:
+        elif what == "canonical":
             rows = export_canonical(store, file)
+        else:
+            rows = export_labels(store, file)
     if as_json:
         print_json({"what": what, "file": str(file), "rows": rows})
     else:

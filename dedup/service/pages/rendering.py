@@ -70,6 +70,7 @@ def _templates() -> Environment:
         measure=figures.measure,
         seconds=figures.seconds,
         percent=percent,
+        short=lambda value: f"{value:.3g}".replace("-", "−"),
         moment=lambda time: f"{time:%Y-%m-%d %H:%M} UTC",
     )
     templates.globals.update(address=address)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -46,7 +48,7 @@ def review(request: Request, visit: ReviewerVisit, service: TheService) -> Respo
         visit,
         "review",
         asked=asked,
-        sides=() if asked is None else differing(asked.left.text, asked.right.text),
+        sides=() if asked is None else [_runs(side) for side in differing(asked.left.text, asked.right.text)],
         explanation=explanation,
         reasons=() if explanation is None else reasons(explanation),
         begun=asked is not None and any(_is_about(each, asked) for each in reviewed),
@@ -102,6 +104,16 @@ def last_said(service: Service, visit: Visit, reviewed: list[Reviewed]) -> Said 
     ]
     found = service.store.questions([last.left, last.right])
     return Said(last, found.get(last.left), found.get(last.right), tuple(others))
+
+
+def _runs(pieces: Sequence[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """Return pieces of a text with the spaces between differing words marked like these: one mark, not several."""
+    marked = [
+        differs or (text.isspace() and 0 < at < len(pieces) - 1 and pieces[at - 1][1] and pieces[at + 1][1])
+        for at, (text, differs) in enumerate(pieces)
+    ]
+    runs = groupby(zip(pieces, marked, strict=True), key=lambda each: each[1])
+    return [("".join(piece[0] for piece, _ in run), differs) for differs, run in runs]
 
 
 def _queues(request: Request) -> ReviewQueues:
