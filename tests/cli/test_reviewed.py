@@ -40,7 +40,7 @@ def test_reviews_are_not_counted_twice(dedup: Dedup, store: Store) -> None:
 def test_nothing_is_replaced_without_a_yes(
     dedup: Dedup, store: Store, settings: Settings, trigrams: HashingEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    review(store, 60, log_odds=2.0)
+    review(store, 60)
     before = load_classifier(settings.indexes, trigrams.name, trigrams.fingerprint, settings.metric)
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
     shown = dedup(*FROM_REVIEWS)
