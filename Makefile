@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers migrations-check startup models bench bench-docs screenshots format clean
+.PHONY: help demo test check lint types layers migrations-check startup models bench bench-docs format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -95,6 +95,7 @@ bench: $(BENCH)/.venv/.installed  ## measure us and the peers, on the example or
 bench-docs:  ## write the tables and the picture of docs/performance.md from what `make bench` measured last
 	$(BIN)/python -m benchmarks.tables $(BENCH)/results.json docs/performance.md
 
+.PHONY: screenshots
 screenshots: .venv/.tools  ## take the pictures of docs/service.md and docs/review.md, in a real Chromium
 	@mkdir -p docs/images
 	DEDUP_SCREENSHOTS=docs/images OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/service/pages/test_screenshots.py
