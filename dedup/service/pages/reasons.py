@@ -18,7 +18,7 @@ _WORDS = {
     "length_ratio": "how much longer one of them is",
     "length": "how long they are",
 }
-_FULL = 4.0  # log-odds that fill a bar: a probability of 98%
+_FULL = 2.0  # log-odds that fill a bar: odds of seven to one
 
 
 @dataclass(frozen=True, slots=True)
