@@ -19,49 +19,28 @@ import numpy as np
 from dedup.classifier import Classifier
 from dedup.clustering import Clusters, name_clusters
 from dedup.collapse import Texts, as_question_pairs, collapse
+from dedup.comparing import compare
 from dedup.continuity import changed_duplicates, cluster_events, keep_ids
-from dedup.decisions import Decisions, constraints
 from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
 from dedup.errors import BelowRecallFloor, CorpusChanged, DedupError
-from dedup.features import (
-    Described,
-    count_words,
-    describe,
-    describe_news,
-    describe_questions,
-    needs_texts,
-    sampled_background,
-)
-from dedup.finding import Found, SecondJudgement, find_duplicates
 from dedup.footprint import hold_to
 from dedup.index import (
-    FaissIndex,
-    IndexedRows,
-    Sample,
-    TableIndex,
-    amend_index,
-    approximates,
-    build_index,
-    build_table,
-    load_generation,
     new_generation_name,
-    plan_amendment,
     save_generation,
-    stored_vectors,
 )
+from dedup.indexing import index_corpus
 from dedup.ingest import Ingested
 from dedup.installed import installed_reranker, load_installed
 from dedup.jobs import Job
-from dedup.kept import Kept, keep, load_kept, load_recorded_pairs
+from dedup.kept import keep, load_recorded_pairs
 from dedup.matching import Matcher
 from dedup.memory import peak_bytes
-from dedup.questions import Float32
-from dedup.reference import NEAREST, REFERENCE_SIZE, Near, nearest_known
-from dedup.reranking import Reranker, Rescoring, remembering
+from dedup.reranking import Rescoring, remembering
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, distance_histogram, estimated_share, histogram_reach, with_drift
 from dedup.settings import IndexKind
 from dedup.sharing import borrow_vectors, fetch, forget, share
+from dedup.state import Models, State
 from dedup.store import Corpus, EventKind, GenerationRecord, Recorded, RecordedClusters, RunFindings, RunOutcome
 from dedup.text import NORMALISER_VERSION
 
@@ -92,33 +71,6 @@ class Updated:
     classifier: Classifier  # at the prior that was used
     rescoring: Rescoring | None
     reused: bool  # nothing had changed since the last run: its pairs, clusters and generation stand
-
-
-@dataclass(frozen=True, slots=True)
-class Models:
-    """What judges."""
-
-    encoder: Encoder
-    classifier: Classifier
-    reranker: Reranker | None
-
-    @property
-    def rescoring(self) -> Rescoring | None:
-        """What was fitted for the reranker."""
-        return None if self.reranker is None else self.reranker.rescoring
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """A corpus with its vectors."""
-
-    corpus: Corpus
-    decisions: Decisions
-    digest: str  # of all that the result is a function of
-    texts: Texts
-    embeddings: Float32  # (n_texts, d)
-    vectors: VectorStore
-    encoded: int
 
 
 def update(job: Job, news: News, *, going_on: bool) -> Updated:
@@ -192,9 +144,9 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
     store, settings, encoder = job.store, job.settings, models.encoder
     texts, corpus = state.texts, state.corpus
     before = store.recorded(load_recorded_pairs(settings.indexes, store) if last is not None else None)
-    found, near, sample = _find(job, models, state, last)
-    generation = new_generation_name(job.started)
-    rows, compacted = _index(job, encoder, state, last, generation)
+    compared = compare(job, models, state, last)
+    found, generation = compared.found, new_generation_name(job.started)
+    rows, compacted = index_corpus(job, encoder, state, last, generation)
     classifier = found.matcher.classifier
     if (recall := min(rows.index.recall, found.joined.recall)) < settings.recall_floor:
         raise BelowRecallFloor(
@@ -241,7 +193,7 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
             texts.keys,
             encoder,
             joined=found.joined,
-            near=near,
+            near=compared.near,
             described=found.matcher.described,
             pairs=pairs,
             scorer=None if models.reranker is None else models.reranker.scorer,
@@ -251,7 +203,7 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
             generation,
             rows,
             state.vectors.places(rows.keys),
-            sample,
+            compared.sample,
             fingerprint=encoder.fingerprint,
             encoder=encoder.name,
             pair_recall=found.joined.recall,
@@ -299,92 +251,6 @@ def _of_this_run(news: News, encoded: int) -> dict[str, Any]:
         "encoded": encoded,
         "peak_memory_bytes": peak_bytes(),
     }
-
-
-def _find(job: Job, models: Models, state: State, last: str | None) -> tuple[Found, Near | None, Sample]:
-    """Return what is found, the nearest reference vectors of each text where they were looked up, and the sample."""
-    settings, texts, embeddings, watch = job.settings, state.texts, state.embeddings, job.watch
-    kept = load_kept(settings.indexes, last, texts.keys, models.encoder)
-    near = None
-    if approximates(len(embeddings), settings.index):  # then the corpus is cut into cells
-        with watch.stage("cells", "vectors", total=len(embeddings)) as advance:
-            near = nearest_known(texts.keys, embeddings, kept.near, advance)
-    used = None if near is None else near.first(NEAREST)
-    described, sample = _described(job, models, state, kept, used)
-    second = None
-    if models.reranker is not None:
-        second = SecondJudgement(models.reranker, lambda rows: job.store.texts_in_order(texts.keys[rows]))
-    decided = None
-    if len(state.decisions):
-        decided = constraints(state.decisions, texts.keys)
-        if contradicted := len(decided.contradicted):
-            log.warning(
-                "%d rejected pairs are held together by confirmed ones; neither count until one changes",
-                contradicted,
-            )
-    matcher = Matcher(embeddings, described, models.classifier)
-    return find_duplicates(matcher, used, settings, watch, second, kept.join, decided), near, sample
-
-
-def _index(job: Job, encoder: Encoder, state: State, last: str | None, generation: str) -> tuple[IndexedRows, bool]:
-    """Return the index of the corpus, and whether it was built anew though there was one to go on from."""
-    settings, keys, floor = job.settings, state.texts.keys, job.settings.recall_floor
-    if last is not None and (amended := _amended(job, encoder, state, last)) is not None:
-        return amended, False
-    index: FaissIndex | TableIndex
-    if settings.index is IndexKind.PGVECTOR:
-        index = build_table(
-            state.embeddings, encoder.metric, job.store, generation, recall_floor=floor, progress=job.watch
-        )
-    else:
-        index = build_index(state.embeddings, encoder.metric, settings.index, recall_floor=floor, progress=job.watch)
-    return IndexedRows(index, keys, len(keys)), last is not None
-
-
-def _amended(job: Job, encoder: Encoder, state: State, last: str) -> IndexedRows | None:
-    settings = job.settings
-    try:
-        generation = load_generation(
-            settings.indexes,
-            last,
-            job.store,
-            fingerprint=encoder.fingerprint,
-            encoder=encoder.name,
-            metric=encoder.metric,
-        )
-    except DedupError as error:
-        log.warning("%s; the index is built anew", str(error).split(";")[0])
-        return None
-    amendment = plan_amendment(generation, state.texts.keys)
-    if len(state.vectors.missing(amendment.keys)):
-        return None  # the vectors of rows that are dead were removed meanwhile
-    return amend_index(
-        generation,
-        amendment,
-        state.embeddings,
-        stored_vectors(settings.indexes, encoder.fingerprint, state.vectors.places(amendment.keys)),
-        settings.index,
-        recall_floor=settings.recall_floor,
-        compact_share=settings.compact_share,
-        progress=job.watch,
-    )
-
-
-def _described(job: Job, models: Models, state: State, kept: Kept, near: Near | None) -> tuple[Described, Sample]:
-    """Gather what the classifier looks at beside the distances, and the sample of the corpus it is seen against."""
-    keys, embeddings, classifier = state.texts.keys, state.embeddings, models.classifier
-    features, sampled = classifier.feature_names, np.arange(min(len(keys), REFERENCE_SIZE))
-    with job.watch.stage("describe", "questions", total=len(keys)) as advance:
-        if needs_texts(features):
-            traits = describe_news(keys, job.store.texts_in_order, kept.traits)
-            words = count_words(traits.take(sampled))
-        else:
-            traits, words = None, count_words(describe(job.store.texts_in_order(keys[sampled])))
-        sample = Sample(keys[sampled], embeddings[sampled], words)
-        background = sampled_background(sample, features)
-        described = describe_questions(features, background, keys, embeddings, None, classifier.metric, near, traits)
-        advance(len(keys))
-    return described, sample
 
 
 def _clusters_of_questions(corpus: Corpus, texts: Texts, matcher: Matcher, clusters: Clusters) -> RecordedClusters:

@@ -481,13 +481,13 @@ def test_questions_that_are_recorded_while_a_run_works_are_in_its_result(
     run_csv(KITCHEN)
 
     def slow(*arguments: object, **named: object) -> object:
-        monkeypatch.setattr("dedup.update.find_duplicates", find_duplicates)
+        monkeypatch.setattr("dedup.comparing.find_duplicates", find_duplicates)
         with Store.open(settings.db) as store:
             recording = store.start_run(RunKind.RUN, settings.metric, settings.threshold, {})
             store.record_questions(recording, [Question("77", "Who was first on the moon?")])
         return find_duplicates(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("dedup.update.find_duplicates", slow)
+    monkeypatch.setattr("dedup.comparing.find_duplicates", slow)
     run_csv([("78", "Why do cats purr?", 1)])
     _, clusters = exported(settings, tmp_path)
     assert {"77", "78"} <= {row["id"] for row in clusters}

@@ -243,9 +243,9 @@ def test_below_the_recall_floor_the_last_generation_stays(
         rows.index.recall = 0.5
         return rows, compacted
 
-    from dedup.update import _index as index
+    from dedup.indexing import index_corpus as index
 
-    monkeypatch.setattr("dedup.update._index", forgetful)
+    monkeypatch.setattr("dedup.update.index_corpus", forgetful)
     with pytest.raises(BelowRecallFloor, match=r"recall floor is 0\.99; what was in service stays") as caught:
         reindex([dump(tmp_path, {"50": "Something else?"})], settings)
     assert caught.value.exit_code is ExitCode.BELOW_RECALL_FLOOR
