@@ -22,9 +22,10 @@ from dedup.collapse import Texts, as_question_pairs, collapse
 from dedup.continuity import changed_duplicates, cluster_events, keep_ids
 from dedup.decisions import Decisions, constraints
 from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
+from dedup.engines import opened_engine
 from dedup.errors import BelowRecallFloor, CorpusChanged, DedupError
 from dedup.features import Described, background_of, describe_questions, needs_texts
-from dedup.finding import Found, SecondJudgement, find_duplicates
+from dedup.finding import MARGIN, Found, SecondJudgement, find_duplicates
 from dedup.footprint import hold_to
 from dedup.index import (
     IndexedRows,
@@ -52,6 +53,7 @@ from dedup.reranking import RememberingScorer, Reranker, Rescoring, remembering,
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, distance_histogram, estimated_share, histogram_reach, with_drift
 from dedup.settings import Settings
+from dedup.shards import Compared, ShardedCorpus, compare_in_shards, encode_in_shards, in_shards
 from dedup.store import Corpus, EventKind, GenerationRecord, Recorded, RecordedClusters, RunFindings, RunOutcome, Store
 from dedup.text import NORMALISER_VERSION
 
@@ -158,7 +160,7 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
             return Updated(counts, standing.generation, encoder, standing.classifier, models.rescoring, reused=True)
         texts = collapse(corpus.ids, corpus.keys)
         hold_to(settings.memory, len(texts.keys), encoder.dimension)
-        encoded += encode_missing(encoder, vectors, texts.keys, store.texts, job.watch)
+        encoded += _encode(job, encoder, vectors, texts.keys)
         state = State(corpus, decisions, digest, texts, vectors.gather(texts.keys), vectors, encoded)
         try:
             updated = _publish(job, news, models, state, last)
@@ -288,9 +290,14 @@ def _of_this_run(news: News, encoded: int) -> dict[str, Any]:
 
 def _find(job: Job, models: Models, state: State, last: str | None) -> Found:
     settings, texts, embeddings, watch = job.settings, state.texts, state.embeddings, job.watch
-    known = None if last is None else _known(settings, last, texts.keys, models.encoder)
-    near = _near(embeddings, settings, watch)
-    described = _described(job.store, texts, embeddings, near, models.classifier, watch)
+    known = near = compared = None
+    if in_shards(settings):
+        compared = _compare_in_shards(job, models, state)  # anew: what is known would save work, and change nothing
+        described = compared.described
+    else:
+        known = None if last is None else _known(settings, last, texts.keys, models.encoder)
+        near = _near(embeddings, settings, watch)
+        described = _described(job.store, texts, embeddings, near, models.classifier, watch)
     second = None
     if models.reranker is not None:
         second = SecondJudgement(models.reranker, lambda rows: _texts_in_order(job.store, texts.keys[rows]))
@@ -303,7 +310,33 @@ def _find(job: Job, models: Models, state: State, last: str | None) -> Found:
                 contradicted,
             )
     matcher = Matcher(embeddings, described, models.classifier)
-    return find_duplicates(matcher, near, settings, watch, second, known, decided)
+    return find_duplicates(matcher, near, settings, watch, second, known, decided, compared)
+
+
+def _encode(job: Job, encoder: Encoder, vectors: VectorStore, keys: Keys) -> int:
+    """Encode the texts that have no vector yet, in this process or on an engine; return how many they were."""
+    settings, store = job.settings, job.store
+    if not in_shards(settings):
+        return encode_missing(encoder, vectors, keys, store.texts, job.watch)
+    if not len(vectors.missing(keys)):
+        return 0
+    with opened_engine(settings) as engine:
+        return encode_in_shards(encoder, vectors, keys, store.texts, settings, engine, job.watch)
+
+
+def _compare_in_shards(job: Job, models: Models, state: State) -> Compared:
+    settings, keys = job.settings, state.texts.keys
+    corpus = ShardedCorpus(keys, state.embeddings, lambda some: _texts_in_order(job.store, some))
+    with opened_engine(settings) as engine:
+        return compare_in_shards(
+            corpus,
+            models.classifier,
+            settings,
+            margin=MARGIN,
+            in_cells=approximates(len(keys), settings.index),
+            engine=engine,
+            progress=job.watch,
+        )
 
 
 def _known(settings: Settings, last: str, keys: Keys, encoder: Encoder) -> Known | None:

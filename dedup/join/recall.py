@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from dedup.cores import spread
@@ -22,32 +24,49 @@ _MARGIN = 0.99  # of the smallest ratio of L1 to L2 seen in a sample
 
 
 def exact_samples(embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff) -> tuple[Pairs, Pairs]:
-    """Return all pairs under the cut-off of two disjoint samples of rows, found by comparing them with every row.
+    """Return all pairs under the cut-off of two disjoint samples of rows, found by comparing them with every row."""
+    everything = np.arange(len(embeddings), dtype=np.int64)
+
+    def pairs_of(sample: Int64) -> Pairs:
+        found = compared_with(sample, everything, embeddings, candidates, metric, cutoff)
+        return in_order(found, len(embeddings))
+
+    return large_enough(len(embeddings), pairs_of)
+
+
+def large_enough(rows: int, pairs_of: Callable[[Int64], Pairs]) -> tuple[Pairs, Pairs]:
+    """Return the pairs of two disjoint samples of so many rows.
 
     Where duplicates are few, a small sample may hold none, and would call any recall perfect: it is made larger.
+
+    Parameters
+    ----------
+    pairs_of
+        Gives all pairs under the cut-off of some rows, each with whichever row.
     """
-    rows = len(embeddings)
     shuffled = np.random.default_rng(_SEED).permutation(rows)
     for size in _SAMPLES:
         samples = shuffled[: 2 * size : 2], shuffled[1 : 2 * size : 2]
-        tuning, held_out = (_pairs_of(sample, embeddings, candidates, metric, cutoff) for sample in samples)
+        tuning, held_out = (pairs_of(sample) for sample in samples)
         if min(len(tuning), len(held_out)) >= _ENOUGH_PAIRS or 2 * size >= rows:
             break
     return tuning, held_out
 
 
-def _pairs_of(sample: Int64, embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff) -> Pairs:
-    everything = np.arange(len(embeddings), dtype=np.int64)
+def compared_with(
+    sample: Int64, others: Int64, embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff
+) -> Iterator[Found]:
+    """Compare a sample of rows with others; the sample may be among them."""
     sampled = np.zeros(len(embeddings), dtype=bool)
     sampled[sample] = True
 
     def compare(start: int) -> Found:
-        others = everything[start : start + _COMPARED]
-        met = Met(sample, others, *candidates.within(sample, others))
+        some = others[start : start + _COMPARED]
+        met = Met(sample, some, *candidates.within(sample, some))
         # A pair of two sampled rows is met from both sides: the smaller row keeps it.
         return measured(embeddings, metric, cutoff, [met.where((met.left < met.right) | ~sampled[met.right])])
 
-    return in_order(spread(compare, range(0, len(embeddings), _COMPARED)), len(embeddings))
+    return spread(compare, range(0, len(others), _COMPARED))
 
 
 def fewest_visits(near: Near, truth: Pairs, recall_floor: float) -> int:
