@@ -13,6 +13,8 @@
     ├── EvaluationError         labels that nothing can be judged by
     ├── TrainingError           an encoder cannot be trained on this, or not here
     ├── ArtifactDamaged         a stored folder's file is missing, cut short or has the wrong SHA-256
+    ├── EngineError             what works on shards, or the folder they are in, cannot be had
+    │   └── ShardFailed         a shard cannot be worked on, by name
     ├── Locked                  another job works on the same database or indexes folder
     ├── Interrupted             SIGINT or SIGTERM asked the work to stop, and it did
     ├── GenerationError         an index generation is refused, by name
@@ -113,6 +115,20 @@ class TrainingError(DedupError):
 
 class ArtifactDamaged(DedupError):
     """A stored folder (an index generation, a segment of vectors) has a file missing, cut short or altered."""
+
+
+class EngineError(DedupError):
+    """What works on shards cannot be had, or the folder through which they are handed on cannot be used."""
+
+
+class ShardFailed(EngineError):
+    """A shard cannot be worked on: which one, after how many attempts, and what the last one said."""
+
+    def __init__(self, name: str, attempts: int, reason: str) -> None:
+        super().__init__(
+            f"{name} failed {'once' if attempts == 1 else f'{attempts} times'}: {reason}; finished shards are kept, "
+            "run it again when that is mended"
+        )
 
 
 class Locked(DedupError):

@@ -25,10 +25,11 @@ from dedup.questions import Float32, Float64, Int64, Pairs
 from dedup.reference import Near
 from dedup.reranking import Reranker
 from dedup.settings import AUTO, Settings
+from dedup.shards import Compared
 
 log = logging.getLogger(__name__)
 
-_MARGIN = 0.01
+MARGIN = 0.01
 """How much farther than needed is looked around each row. As a corpus grows it becomes more or less crowded around its
 questions, and the cut-offs move with it; so few rows have to be looked at again in the next join."""
 
@@ -61,6 +62,7 @@ def find_duplicates(
     second: SecondJudgement | None = None,
     known: Known | None = None,
     decided: Constraints | None = None,
+    compared: Compared | None = None,
 ) -> Found:
     """Find the candidate pairs among distinct texts, how probable each is, and the clusters they make.
 
@@ -70,23 +72,27 @@ def find_duplicates(
     classifier is not judged again.
 
     ``known`` is what an earlier join of the same vectors found: what is returned does not depend on it, but where the
-    join is approximate. What people ``decided`` about rows counts before everything else.
+    join is approximate. What people ``decided`` about rows counts before everything else. What was ``compared`` in
+    shards under the same settings is neither joined nor judged again.
     """
     classifier = matcher.classifier
     cutoff = matcher.cutoff(settings.candidate_floor)
-    joined = self_join(
-        matcher.embeddings,
-        classifier.metric,
-        cutoff,
-        near=near,
-        recall_floor=settings.recall_floor,
-        progress=progress,
-        known=known,
-        margin=0.0 if cutoff.shortfall is None else _MARGIN,
-    )
+    if compared is not None:
+        joined = compared.joined
+    else:
+        joined = self_join(
+            matcher.embeddings,
+            classifier.metric,
+            cutoff,
+            near=near,
+            recall_floor=settings.recall_floor,
+            progress=progress,
+            known=known,
+            margin=0.0 if cutoff.shortfall is None else MARGIN,
+        )
     possible = _possible(joined.pairs, cutoff)
     with progress.stage("judge", "pairs", total=len(possible)) as advance:
-        judged = matcher.judge(possible)
+        judged = matcher.judge(possible) if compared is None else compared.judged
         if settings.prior == AUTO:
             matcher = replace(matcher, classifier=_at_estimated_prior(classifier, possible.distance))
             judged = matcher.judge(possible)

@@ -62,6 +62,13 @@ class OnError(StrEnum):
     STOP = "stop"
 
 
+class EngineKind(StrEnum):
+    """Where shards are worked on: by this machine, or by a Ray cluster."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 def _setting(default: Any, about: str, parse: Callable[[Any], Any]) -> Any:
     return field(default=default, metadata={"about": about, "parse": parse})
 
@@ -145,6 +152,13 @@ def parse_size(value: Any) -> int | None:
     return size
 
 
+def _some_size(value: Any) -> int:
+    size = parse_size(value)
+    if size is None:
+        raise ValueError("a size in bytes, such as 2GB, 512MB or 1.5GiB")
+    return size
+
+
 def _at_least(low: int) -> Callable[[Any], int]:
     def parse(value: Any) -> int:
         expected = f"a whole number of at least {low}"
@@ -218,6 +232,20 @@ class Settings:
     memory: int | None = _setting(
         None, "the most memory a run may take, such as 2GB; by default as little as the corpus needs", parse_size
     )
+    engine: EngineKind = _setting(
+        EngineKind.LOCAL, "where a corpus is compared: local (this machine) or ray (a cluster)", _one_of(EngineKind)
+    )
+    address: str | None = _setting(
+        None, "the Ray cluster to join, auto: the one of this machine; by default one is started here", _optional_text
+    )
+    workers: int = _setting(
+        0, "how many processes compare shards; 0: threads of one (local), all processors (ray)", _at_least(0)
+    )
+    work_dir: str | None = _setting(
+        None, "the folder or URI (s3://...) of shards on their way; by default in the indexes folder", _optional_text
+    )
+    memory_per_task: int = _setting(2 * 10**9, "the most memory the comparison of a shard may take", _some_size)
+    shard_size: int = _setting(16384, "questions in a shard", _at_least(1))
     max_bytes: int = _setting(
         0, "stop a dump after this many decompressed bytes; 0: far beyond the file's own size", _at_least(0)
     )

@@ -22,6 +22,7 @@ from dedup.collapse import Texts, as_question_pairs, collapse
 from dedup.comparing import compare
 from dedup.continuity import changed_duplicates, cluster_events, keep_ids
 from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
+from dedup.engines import opened_engine
 from dedup.errors import BelowRecallFloor, CorpusChanged, DedupError
 from dedup.footprint import hold_to
 from dedup.index import (
@@ -35,10 +36,12 @@ from dedup.jobs import Job
 from dedup.kept import keep, load_recorded_pairs
 from dedup.matching import Matcher
 from dedup.memory import peak_bytes
+from dedup.questions import Keys
 from dedup.reranking import Rescoring, remembering
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, distance_histogram, estimated_share, histogram_reach, with_drift
 from dedup.settings import IndexKind
+from dedup.shards import encode_in_shards, in_shards
 from dedup.sharing import borrow_vectors, fetch, forget, share
 from dedup.state import Models, State
 from dedup.store import Corpus, EventKind, GenerationRecord, Recorded, RecordedClusters, RunFindings, RunOutcome
@@ -124,7 +127,7 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
             return Updated(counts, standing.generation, encoder, standing.classifier, models.rescoring, reused=True)
         texts = collapse(corpus.ids, corpus.keys)
         hold_to(settings.memory, len(texts.keys), encoder.dimension)
-        encoded += encode_missing(encoder, vectors, texts.keys, store.texts, job.watch)
+        encoded += _encode(job, encoder, vectors, texts.keys)
         state = State(corpus, decisions, digest, texts, vectors.gather(texts.keys), vectors, encoded)
         try:
             updated = _publish(job, news, models, state, last)
@@ -251,6 +254,17 @@ def _of_this_run(news: News, encoded: int) -> dict[str, Any]:
         "encoded": encoded,
         "peak_memory_bytes": peak_bytes(),
     }
+
+
+def _encode(job: Job, encoder: Encoder, vectors: VectorStore, keys: Keys) -> int:
+    """Encode the texts that have no vector yet, in this process or on an engine; return how many they were."""
+    settings, store = job.settings, job.store
+    if not in_shards(settings):
+        return encode_missing(encoder, vectors, keys, store.texts, job.watch)
+    if not len(vectors.missing(keys)):
+        return 0
+    with opened_engine(settings) as engine:
+        return encode_in_shards(encoder, vectors, keys, store.texts, settings, engine, job.watch)
 
 
 def _clusters_of_questions(corpus: Corpus, texts: Texts, matcher: Matcher, clusters: Clusters) -> RecordedClusters:

@@ -38,6 +38,12 @@ _SETTINGS = (
     "compact_share",
     "batch_size",
     "memory",
+    "engine",
+    "address",
+    "workers",
+    "work_dir",
+    "memory_per_task",
+    "shard_size",
     "metrics_file",
 )
 _OF_DUMPS = ("format", "id_column", "text_column", "with_body", "on_error", "max_bytes")

@@ -12,7 +12,7 @@ from dedup.features.description import (
     sampled_background,
 )
 from dedup.features.known import KnownTraits, describe_news, load_traits, save_traits
-from dedup.features.lexical import count_words, describe
+from dedup.features.lexical import TextTraits, count_words, describe
 
 __all__ = [
     "CROWDING",
@@ -20,6 +20,7 @@ __all__ = [
     "Background",
     "Described",
     "KnownTraits",
+    "TextTraits",
     "background_of",
     "count_words",
     "describe",

@@ -16,10 +16,11 @@ import faiss
 import numpy as np
 
 from dedup.cores import spread
+from dedup.distance import pair_distances
 from dedup.join.cutoff import Cutoff
 from dedup.memory import spacious
 from dedup.products import Arithmetic, Operand
-from dedup.questions import Float32, Int64
+from dedup.questions import Float32, Int64, Metric
 
 _FOLDED = 8192  # rows made ready at once
 _COLUMNS = 5  # h, c in two parts, two constants
@@ -51,6 +52,27 @@ class EuclideanCandidates:
         near = self._arithmetic.not_negative(left, right)
         row, other = np.divmod(np.flatnonzero(near), max(1, len(others)))
         return row, other
+
+
+class Strictly:
+    """Those of the proposed pairs that lie within the cut-off in L2 by their measured distance, and no others.
+
+    For what is measured in another metric afterwards: which pairs a product lets through beyond the cut-off depends on
+    what is multiplied together, and must not show in the result.
+    """
+
+    def __init__(self, proposed: Candidates, embeddings: Float32, halves: Float32) -> None:
+        self._proposed = proposed
+        self._embeddings = embeddings
+        self._halves = halves
+
+    def within(self, rows: Int64, others: Int64) -> tuple[Int64, Int64]:
+        """See `Candidates.within`."""
+        row, other = self._proposed.within(rows, others)
+        left, right = rows[row], others[other]
+        apart = pair_distances(self._embeddings, left, right, Metric.EUCLIDEAN)
+        kept = apart <= self._halves[left] + self._halves[right]
+        return row[kept], other[kept]
 
 
 class ManhattanCandidates:

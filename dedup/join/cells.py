@@ -13,32 +13,48 @@ from numpy.typing import NDArray
 
 from dedup.join.gathered import Met
 from dedup.memory import spacious
-from dedup.questions import Float32, Int64
+from dedup.questions import Float32
 from dedup.reference import Near, nearest_reference
 
 _RESIDENTS = 128  # of a cell on average, at the least: small products are slow
-_NONE = -1
+NONE = -1
 
 
-def nearest_cells(embeddings: Float32, near: Near) -> NDArray[np.int16]:
+def grouping(reference: Float32, rows: int) -> NDArray[np.int16] | None:
+    """Return the cell of each reference vector, (m,), for a join of so many rows; None where each makes its own.
+
+    Where there are many for the number of rows, those around a few of them make one cell.
+    """
+    count = max(1, rows // _RESIDENTS)
+    if len(reference) <= count:
+        return None
+    return nearest_reference(reference, reference[:count], count=1).row[:, 0]
+
+
+def cells_around(near: Near, groups: NDArray[np.int16] | None) -> NDArray[np.int16]:
     """Return the cells around which each row lies, nearest first: (n, k); -1 where it is one of those before.
-
-    A reference vector makes a cell; where there are many for the number of rows, those around a few of them make one.
 
     Parameters
     ----------
-    near
-        The nearest of the reference vectors, which are the first of the embeddings.
+    groups
+        What `grouping` returned.
     """
-    references, count = int(near.row.max(initial=-1)) + 1, max(1, len(embeddings) // _RESIDENTS)
-    if references <= count:
+    if groups is None:
         return near.row
-    around = nearest_reference(embeddings[:references], embeddings[:count], count=1).row[:, 0]
-    cells = around[near.row]
+    cells = groups[near.row]
     for column in range(1, cells.shape[1]):
         before = (cells[:, :column] == cells[:, column : column + 1]).any(axis=1)
-        cells[before, column] = _NONE
+        cells[before, column] = NONE
     return cells
+
+
+def nearest_cells(embeddings: Float32, near: Near) -> NDArray[np.int16]:
+    """Return the cells around which the rows of a corpus lie, as `cells_around` does.
+
+    ``near`` are the nearest of the reference vectors, which are the first of the embeddings.
+    """
+    references = int(near.row.max(initial=-1)) + 1
+    return cells_around(near, grouping(np.ascontiguousarray(embeddings[:references]), len(embeddings)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +83,16 @@ class Cells:
         return met.where(kept)
 
 
-def meet(cells: NDArray[np.int16], left: Int64, right: Int64, visits: int) -> NDArray[np.bool_]:
-    """Tell which pairs are compared when each row is in up to so many of its nearest cells; (n_pairs,)."""
-    left_visits = (cells[left, :visits] == cells[right, :1]).any(axis=1)
-    right_visits = (cells[right, :visits] == cells[left, :1]).any(axis=1)
+def meet(left: NDArray[np.int16], right: NDArray[np.int16], visits: int) -> NDArray[np.bool_]:
+    """Tell which pairs are compared when each row is in up to so many of its nearest cells; (n_pairs,).
+
+    Parameters
+    ----------
+    left, right
+        (n_pairs, k) the nearest cells of either row.
+    """
+    left_visits = (left[:, :visits] == right[:, :1]).any(axis=1)
+    right_visits = (right[:, :visits] == left[:, :1]).any(axis=1)
     return np.asarray(left_visits | right_visits)
 
 
@@ -79,7 +101,7 @@ def _grouped(cells: NDArray[np.int16], count: int) -> list[NDArray[np.int32]]:
 
     Column by column: the rows of one column are few enough to be sorted without being noticed.
     """
-    columns = [np.where(column == _NONE, count, column) for column in cells.T]  # who is nowhere is in one more, for now
+    columns = [np.where(column == NONE, count, column) for column in cells.T]  # who is nowhere is in one more, for now
     sizes = np.array([np.bincount(column, minlength=count + 1) for column in columns], dtype=np.int64)
     sizes = sizes.reshape(-1, count + 1)
     starts = np.concatenate([[0], np.cumsum(sizes.sum(axis=0))])

@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Self, TypeAlias
 
@@ -25,12 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.cores import spread
-from dedup.join.candidates import Candidates, EuclideanCandidates, ManhattanCandidates
+from dedup.join.candidates import Candidates, EuclideanCandidates, ManhattanCandidates, Strictly
 from dedup.join.cells import Cells, nearest_cells
 from dedup.join.cutoff import Cutoff
 from dedup.join.gathered import Found, Met, in_order, measured
 from dedup.join.known import Known
-from dedup.join.recall import found_share, smallest_ratio, tune
+from dedup.join.recall import exact_pairs, found_share, smallest_ratio, tune
 from dedup.products import arithmetic_for
 from dedup.progress import Advance, Progress
 from dedup.questions import Float32, Int64, Metric, Pairs
@@ -118,12 +119,12 @@ def _join_all(embeddings: Float32, metric: Metric, task: _Task, progress: Progre
     rows, fresh, cutoff = len(embeddings), task.fresh, task.cutoff
     fresh_first = np.argsort(~fresh, kind="stable")
     count = int(fresh.sum())
-    candidates = _exact_candidates(embeddings, metric, cutoff, compared=count / 2)
+    candidates = exact_candidates(embeddings, metric, cutoff, compared=count / 2)
 
     def compare(start: int) -> Found:
         end = min(start + _ROWS, count)
-        tiles = _tiles(fresh_first[start:end], fresh_first[end:])
-        return measured(embeddings, metric, cutoff, _met(candidates, tiles))
+        tiles = tiles_within(fresh_first[start:end], fresh_first[end:])
+        return measured(embeddings, metric, cutoff, met_in(candidates, tiles))
 
     def found() -> Iterator[Found]:
         yield task.known.still(fresh)
@@ -141,13 +142,13 @@ def _join_in_cells(
 ) -> Joined:
     rows, fresh, cutoff = len(embeddings), task.fresh, task.cutoff
     with progress.stage("tune join", "samples", total=2) as advance:
-        candidates = _exact_candidates(embeddings, metric, cutoff, compared=rows)
+        candidates = exact_candidates(embeddings, metric, cutoff, compared=rows)
         around = nearest_cells(embeddings, near)
-        tuned = tune(embeddings, candidates, around, metric, cutoff, recall_floor)
+        pairs_of = partial(exact_pairs, embeddings, candidates, metric, cutoff)
+        tuned = tune(rows, pairs_of, around.__getitem__, recall_floor)
         cells = Cells(around, tuned.visits)
         if metric is Metric.MANHATTAN:
-            halves = cutoff.halves(rows) / np.float32(smallest_ratio(embeddings, tuned.tuning))
-            candidates = EuclideanCandidates(embeddings, halves, arithmetic_for(float(embeddings.size) * rows))
+            candidates = candidates_by_euclid(embeddings, cutoff, smallest_ratio(embeddings, tuned.tuning))
         advance(2)
 
     with progress.stage("join", "cells", total=cells.count) as advance:
@@ -171,24 +172,31 @@ def _found_in_cells(
         is_fresh = fresh[residents]
         new, old = residents[is_fresh], residents[~is_fresh]
         tiles = chain(
-            _tiles(new, np.concatenate([old, visitors])),
-            _tiles_apart(old, visitors[fresh[visitors]]),
+            tiles_within(new, np.concatenate([old, visitors])),
+            tiles_apart(old, visitors[fresh[visitors]]),
         )
-        return measured(embeddings, metric, cutoff, map(cells.once, _met(candidates, tiles)))
+        return measured(embeddings, metric, cutoff, map(cells.once, met_in(candidates, tiles)))
 
     for some in spread(compare, list(zip(*cells.members(), strict=True))):
         yield some
         advance(1)
 
 
-def _exact_candidates(embeddings: Float32, metric: Metric, cutoff: Cutoff, *, compared: float) -> Candidates:
+def candidates_by_euclid(embeddings: Float32, cutoff: Cutoff, ratio: float) -> Candidates:
+    """Return what proposes pairs in L1: those within the L2 cut-off that is so many times smaller."""
+    halves = cutoff.halves(len(embeddings)) / np.float32(ratio)
+    arithmetic = arithmetic_for(float(embeddings.size) * len(embeddings))
+    return Strictly(EuclideanCandidates(embeddings, halves, arithmetic), embeddings, halves)
+
+
+def exact_candidates(embeddings: Float32, metric: Metric, cutoff: Cutoff, *, compared: float) -> Candidates:
     """Return what proposes every pair within the cut-off; each row is compared with so many others."""
     if metric is Metric.MANHATTAN:
         return ManhattanCandidates(embeddings, cutoff)
     return EuclideanCandidates(embeddings, cutoff.halves(len(embeddings)), arithmetic_for(embeddings.size * compared))
 
 
-def _tiles(rows: Int64, others: Int64) -> Iterator[Tile]:
+def tiles_within(rows: Int64, others: Int64) -> Iterator[Tile]:
     """Cut rows x (rows + others) into tiles."""
     for start in range(0, len(rows), _ROWS):
         some = rows[start : start + _ROWS]
@@ -198,7 +206,7 @@ def _tiles(rows: Int64, others: Int64) -> Iterator[Tile]:
             yield some, beside[at : at + wide], at
 
 
-def _tiles_apart(rows: Int64, others: Int64) -> Iterator[Tile]:
+def tiles_apart(rows: Int64, others: Int64) -> Iterator[Tile]:
     """Cut rows x others into tiles, where no row is among the others."""
     for start in range(0, len(rows), _ROWS):
         some = rows[start : start + _ROWS]
@@ -207,7 +215,7 @@ def _tiles_apart(rows: Int64, others: Int64) -> Iterator[Tile]:
             yield some, others[at : at + wide], len(some) + at
 
 
-def _met(candidates: Candidates, tiles: Iterator[Tile]) -> Iterator[Met]:
+def met_in(candidates: Candidates, tiles: Iterator[Tile]) -> Iterator[Met]:
     """Look for pairs in each tile. The others begin with the rows themselves: no row is met with itself, or twice."""
     for rows, others, at in tiles:
         row, other = candidates.within(rows, others)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,13 @@ VISITS = (2, 3, 4, 6, 8, 12, 16, 24, 32)
 _MARGIN = 0.99  # of the smallest ratio of L1 to L2 seen in a sample
 
 
+PairsOf: TypeAlias = Callable[[Int64], Pairs]
+"""Gives all pairs under the cut-off of some rows, each with whichever row."""
+
+CellsOf: TypeAlias = Callable[[Int64], NDArray[np.int16]]
+"""Gives the cells around which some rows lie, nearest first, (n_rows, k), as `dedup.join.cells.nearest_cells` does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tuned:
     """How many cells each row visits, by the pairs of one sample, and the pairs of another to measure the join on."""
@@ -35,46 +43,39 @@ class Tuned:
     held_out: Pairs
 
 
-def tune(
-    embeddings: Float32,
-    candidates: Candidates,
-    cells: NDArray[np.int16],
-    metric: Metric,
-    cutoff: Cutoff,
-    recall_floor: float,
-) -> Tuned:
-    """Choose the fewest visits with which a join in cells finds enough pairs.
+def tune(rows: int, pairs_of: PairsOf, cells_of: CellsOf, recall_floor: float) -> Tuned:
+    """Choose the fewest visits with which a join of so many rows in cells finds enough pairs.
 
     Where a sample that had no part in the choice has too many pairs that never meet, the choice was by a lucky sample:
     that sample then takes part, and another one is drawn. As long as there are others.
     """
-    samples = _samples(embeddings, candidates, metric, cutoff)
+    samples = _samples(rows, pairs_of)
     tuning, held_out = next(samples), next(samples)
     while True:
-        visits = fewest_visits(cells, tuning, recall_floor)
-        if meet(cells, held_out.left, held_out.right, visits).sum() >= recall_floor * len(held_out):
+        visits = fewest_visits(cells_of, tuning, recall_floor)
+        met = meet(cells_of(held_out.left), cells_of(held_out.right), visits)
+        if met.sum() >= recall_floor * len(held_out):
             return Tuned(visits, tuning, held_out)
         if (another := next(samples, None)) is None:
             return Tuned(visits, tuning, held_out)
         tuning, held_out = _together(tuning, held_out), another
 
 
-def _samples(embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff) -> Iterator[Pairs]:
-    """Yield all pairs under the cut-off of disjoint samples of rows, two at the least; compared with every row.
+def _samples(rows: int, pairs_of: PairsOf) -> Iterator[Pairs]:
+    """Yield the pairs of disjoint samples of so many rows, two at the least.
 
     Where duplicates are few, a small sample may hold none, and would call any recall perfect: it is made larger.
     """
-    rows = len(embeddings)
     shuffled = np.random.default_rng(_SEED).permutation(rows)
     size = min(_SAMPLED, rows // 2)
-    first = _pairs_of(shuffled[:size], embeddings, candidates, metric, cutoff)
+    first = pairs_of(shuffled[:size])
     while len(first) < _ENOUGH_PAIRS and size < min(_MOST_SAMPLED, rows // 2):
         more = shuffled[size : min(2 * size, rows // 2)]
-        first = _together(first, _pairs_of(more, embeddings, candidates, metric, cutoff))
+        first = _together(first, pairs_of(more))
         size += len(more)
     yield first
     for start in range(size, min(rows, _MOST_SAMPLES * size), size):
-        yield _pairs_of(shuffled[start : start + size], embeddings, candidates, metric, cutoff)
+        yield pairs_of(shuffled[start : start + size])
 
 
 def _together(one: Pairs, other: Pairs) -> Pairs:
@@ -86,28 +87,37 @@ def _together(one: Pairs, other: Pairs) -> Pairs:
     )
 
 
-def _pairs_of(sample: Int64, embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff) -> Pairs:
+def exact_pairs(embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff, sample: Int64) -> Pairs:
+    """Return all pairs under the cut-off of a sample of rows, found by comparing it with every row."""
     everything = np.arange(len(embeddings), dtype=np.int64)
+    return in_order(compared_with(sample, everything, embeddings, candidates, metric, cutoff), len(embeddings))
+
+
+def compared_with(
+    sample: Int64, others: Int64, embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff
+) -> Iterator[Found]:
+    """Compare a sample of rows with others; the sample may be among them."""
     sampled = np.zeros(len(embeddings), dtype=bool)
     sampled[sample] = True
 
     def compare(start: int) -> Found:
-        others = everything[start : start + _COMPARED]
-        met = Met(sample, others, *candidates.within(sample, others))
+        some = others[start : start + _COMPARED]
+        met = Met(sample, some, *candidates.within(sample, some))
         # A pair of two sampled rows is met from both sides: the smaller row keeps it.
         return measured(embeddings, metric, cutoff, [met.where((met.left < met.right) | ~sampled[met.right])])
 
-    return in_order(spread(compare, range(0, len(embeddings), _COMPARED)), len(embeddings))
+    return spread(compare, range(0, len(others), _COMPARED))
 
 
-def fewest_visits(cells: NDArray[np.int16], truth: Pairs, recall_floor: float) -> int:
+def fewest_visits(cells_of: CellsOf, truth: Pairs, recall_floor: float) -> int:
     """Return the fewest visits whose recall on the tuning sample is half-way from the floor to 1; else the most.
 
     One more pair counts as missed: a handful of pairs, all found, shows little.
     """
-    wanted, most = (1 + recall_floor) / 2 * (len(truth) + 1), int(cells.shape[1])
+    left, right = cells_of(truth.left), cells_of(truth.right)
+    wanted, most = (1 + recall_floor) / 2 * (len(truth) + 1), int(left.shape[1])
     for visits in VISITS:
-        if visits < most and meet(cells, truth.left, truth.right, visits).sum() >= wanted:
+        if visits < most and meet(left, right, visits).sum() >= wanted:
             return visits
     return most
 

@@ -194,8 +194,8 @@ def test_a_choice_by_a_lucky_sample_is_made_again_with_further_ones(monkeypatch)
     vectors = clustered_unit_rows(8, 2000, 16, groups=150, spread=0.6)
     chosen, fewest_visits = [], recall.fewest_visits
 
-    def lucky_at_first(cells, tuning, floor):
-        chosen.append((len(tuning), fewest_visits(cells, tuning, floor) if chosen else 1))
+    def lucky_at_first(cells_of, tuning, floor):
+        chosen.append((len(tuning), fewest_visits(cells_of, tuning, floor) if chosen else 1))
         return chosen[-1][1]
 
     monkeypatch.setattr(recall, "fewest_visits", lucky_at_first)

@@ -1,0 +1,136 @@
+"""The folder through which stages hand work to each other: Arrow files, here or on any file system that pyarrow knows.
+
+A file is written under another name and moved into place, so that one that is there is whole: after a kill it is not
+made again. What is in a file is a function of the folder's name, which is a digest, and of its own; two workers that
+write one file write the same.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dedup.errors import EngineError, first_line
+
+_TEMPORARY = ".writing-"
+_FACTS = b"facts"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFolder:
+    """A folder, by its path or URI ("s3://bucket/folder"); it can be sent to a worker."""
+
+    uri: str
+    below: str = ""
+
+    def of(self, digest: str) -> WorkFolder:
+        """Return the folder of what is a function of a digest."""
+        return WorkFolder(self.uri, digest)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a file is there, and whole."""
+        with self._named(name) as (files, path):
+            return bool(files.get_file_info(path).is_file)
+
+    def write(self, name: str, batches: Sequence[Any], facts: Mapping[str, Any] | None = None) -> None:
+        """Write record batches of one schema, at least one, as a file, with a few facts.
+
+        Raises
+        ------
+        EngineError
+            Where it cannot be written: no room, or no connection. Nothing is left under its name then.
+        """
+        import pyarrow as pa
+
+        schema = batches[0].schema.with_metadata({_FACTS: json.dumps(dict(facts or {})).encode()})
+        beside = f"{_TEMPORARY}{uuid.uuid4().hex}"
+        with self._named(name) as (files, path):
+            folder = path.rpartition("/")[0]
+            files.create_dir(folder, recursive=True)
+            try:
+                with files.open_output_stream(f"{folder}/{beside}") as stream, pa.ipc.new_file(stream, schema) as file:
+                    for batch in batches:
+                        file.write_batch(batch.replace_schema_metadata(schema.metadata))
+                files.move(f"{folder}/{beside}", path)
+            except BaseException:
+                with suppress(OSError):  # what went wrong is said; that it cannot be cleaned up either, is not
+                    files.delete_file(f"{folder}/{beside}")
+                raise
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[Any]:
+        """Give a pyarrow.ipc.RecordBatchFileReader of a file; single batches can be read from it."""
+        import pyarrow as pa
+
+        with self._named(name) as (files, path), files.open_input_file(path) as stream:
+            yield pa.ipc.open_file(stream)
+
+    def read(self, name: str, batch: int = 0) -> Any:
+        """Return one record batch of a file."""
+        with self.opened(name) as file:
+            return file.get_batch(batch)
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """Return the facts of a file."""
+        with self.opened(name) as file:
+            facts: dict[str, Any] = json.loads(file.schema.metadata[_FACTS])
+            return facts
+
+    def drop(self, name: str) -> None:
+        """Remove a file that is not needed any more."""
+        with self._named(name) as (files, path):
+            files.delete_file(path)
+
+    def sweep(self) -> None:
+        """Remove what a kill left half written in this folder; nobody may be writing there."""
+        from pyarrow.fs import FileSelector
+
+        with self._named("") as (files, path):
+            for info in files.get_file_info(FileSelector(path.rstrip("/"), allow_not_found=True)):
+                if info.base_name.startswith(_TEMPORARY):
+                    files.delete_file(info.path)
+
+    def remove(self) -> None:
+        """Remove the folder and all that is in it."""
+        with self._named("") as (files, path):
+            if files.get_file_info(path.rstrip("/")).type.name != "NotFound":
+                files.delete_dir(path.rstrip("/"))
+
+    @contextmanager
+    def _named(self, name: str) -> Iterator[tuple[Any, str]]:
+        try:
+            files, folder = _file_system(self.uri)
+            yield files, "/".join(part for part in (folder.rstrip("/"), self.below, name) if part)
+        except OSError as error:
+            raise EngineError(
+                f"the work folder {_shown(self.uri)} cannot be used ({first_line(error)[:160]}); what is finished "
+                "there is kept: mend it and run it again, or choose another one with --work-dir"
+            ) from error
+
+
+@cache
+def _file_system(uri: str) -> tuple[Any, str]:
+    from pyarrow.fs import FileSystem, LocalFileSystem
+
+    if "://" not in uri:
+        return LocalFileSystem(), str(Path(uri).resolve())
+    try:
+        files, path = FileSystem.from_uri(uri)
+    except (ValueError, KeyError) as error:
+        raise EngineError(
+            f"{_shown(uri)} is no folder that can be worked in ({first_line(error)[:120]}); "
+            "give a folder's path, or a URI such as s3://bucket/folder"
+        ) from error
+    return files, path
+
+
+def _shown(uri: str) -> str:
+    """Return a URI without what may be secret in it."""
+    scheme, separator, rest = uri.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"

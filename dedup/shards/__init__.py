@@ -1,0 +1,7 @@
+"""Comparing a corpus shard by shard, on any engine: the same pairs as in one piece."""
+
+from dedup.shards.comparing import Compared, ShardedCorpus, compare_in_shards
+from dedup.shards.course import in_shards
+from dedup.shards.encoding import encode_in_shards
+
+__all__ = ["Compared", "ShardedCorpus", "compare_in_shards", "encode_in_shards", "in_shards"]

@@ -1,0 +1,254 @@
+"""The order of the stages in which a corpus is compared shard by shard.
+
+vectors by shard -> described (reference vectors near each, crowding, words) -> visits chosen on a sample
+                 -> rows sent to bins of cells -> pairs of each bin, judged -> pairs in order
+
+Every stage is a function of one shard (`dedup.shards`), which any engine runs; they are the functions by which a corpus
+is joined in one piece, so that the pairs are the same. Between stages only names of files and counts pass through here;
+at the end the pairs are put in order, in files that are mapped (`dedup.gathering`), to be recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup.classifier import Classifier
+from dedup.engines import Engine
+from dedup.features import CROWDING, Described, needs_texts
+from dedup.gathering import Gathering, selected
+from dedup.join import Joined, Known
+from dedup.join.cells import cells_around, grouping
+from dedup.join.gathered import in_order
+from dedup.join.recall import Tuned, found_share, smallest_ratio, tune
+from dedup.matching import Matcher
+from dedup.memory import spacious
+from dedup.progress import Progress
+from dedup.questions import Float32, Float64, Int64, Keys, Metric, Pairs
+from dedup.reference import REFERENCE_SIZE, LookUp
+from dedup.settings import Settings
+from dedup.shards.columns import as_arrays, as_batch, described_columns, described_of, joined, rows_of
+from dedup.shards.course import BACKGROUND, Course, background_for, texts_column, work_folder
+from dedup.shards.describing import CountCells, DescribeShard, count_cells, describe_shard
+from dedup.shards.joining import JoinBins, join_bins
+from dedup.shards.layout import Layout, lay_out
+from dedup.shards.sampling import CompareSample, compare_sample
+from dedup.shards.scattering import ScatterShard, scatter_shard
+
+log = logging.getLogger(__name__)
+
+_OF_A_ROW = 2_000  # bytes a row takes in a task beside its vector: words, features, pairs
+_COPIES = 4  # of a vector in a task: as it is read, put together, folded, and multiplied
+_BINS_A_SLOT = 4  # at the least, where there is enough to do: so that no worker waits long for the last one
+_FEWEST_ROWS = 2_048  # of a bin: of smaller ones, more time is spent on files than on comparing
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What was found, and how the work was cut up."""
+
+    described: Described  # of the whole corpus
+    joined: Joined
+    probability: Float64  # (n_pairs,) of the joined pairs; NaN where a pair is too far apart to be a candidate
+    tasks: int
+    hot_cells: int
+    largest_cell: int  # rows
+    replication: float  # how often a row was written for a bin
+
+    @property
+    def judged(self) -> Float64:
+        """The probabilities of those pairs that are near enough to be candidates, in their order."""
+        (judged,) = selected(~np.isnan(self.probability), self.probability)
+        return judged
+
+
+@dataclass(frozen=True, slots=True)
+class ShardedCorpus:
+    """Distinct texts in the order of their keys, with their vectors."""
+
+    keys: Keys
+    embeddings: Float32  # (n, d)
+    texts_of: Callable[[Keys], list[str]]
+
+
+def compare_in_shards(
+    corpus: ShardedCorpus,
+    classifier: Classifier,
+    settings: Settings,
+    *,
+    margin: float,
+    in_cells: bool,
+    engine: Engine,
+    progress: Progress,
+) -> Compared:
+    """Describe, join and judge a corpus, shard by shard: what `dedup.finding` finds in one piece.
+
+    Parameters
+    ----------
+    margin
+        As for `dedup.join.self_join`, where the classifier looks at crowding.
+    in_cells
+        Whether it is large enough to be cut into cells.
+
+    Raises
+    ------
+    EngineError
+        Where a shard cannot be worked on, by name, or the folder not used. What is finished is kept.
+    """
+    floor, shard_size = settings.candidate_floor, settings.shard_size
+    digest = hashlib.sha256(np.ascontiguousarray(corpus.keys).tobytes())
+    digest.update(f"{classifier.identity} {classifier.prior} {floor} {margin} {shard_size} {in_cells}".encode())
+    folder = work_folder(settings).of(f"compare-{digest.hexdigest()[:32]}")
+    folder.sweep()
+    margin = margin if CROWDING in classifier.feature_names else 0.0
+    shards = -(-len(corpus.keys) // shard_size)
+    course = Course(folder, classifier, floor, margin, len(corpus.keys), shards, shard_size, in_cells)
+    _write_shards(course, corpus, progress)
+    with progress.stage("describe", "shards", total=shards) as advance:
+        for _ in engine.map(describe_shard, [DescribeShard(course, number) for number in range(shards)]):
+            advance(1)
+    described = _described(course)
+    compared = _compare(course, corpus, described, engine, settings, progress)
+    if compared.joined.recall < settings.recall_floor:
+        log.warning(
+            "the join in cells found %.4f of the pairs under the cut-off, the recall floor is %g: comparing all with "
+            "all",
+            compared.joined.recall,
+            settings.recall_floor,
+        )
+        whole = replace(course, in_cells=False)
+        compared = _compare(whole, corpus, described, engine, settings, progress)
+    folder.remove()
+    return compared
+
+
+def _write_shards(course: Course, corpus: ShardedCorpus, progress: Progress) -> None:
+    with_texts = needs_texts(course.classifier.feature_names)
+
+    def batch(some: slice) -> object:
+        keys = corpus.keys[some]
+        columns = {"key": keys, "vector": np.asarray(corpus.embeddings[some])}
+        return as_batch(columns | {"text": texts_column(corpus.texts_of(keys))} if with_texts else columns)
+
+    with progress.stage("shard", "shards", total=course.shards) as advance:
+        if not course.work.has(BACKGROUND):
+            course.work.write(BACKGROUND, [batch(slice(0, REFERENCE_SIZE))])
+        for number in range(course.shards):
+            if not course.work.has(course.vectors(number)):
+                start = number * course.shard_size
+                course.work.write(course.vectors(number), [batch(slice(start, start + course.shard_size))])
+            advance(1)
+
+
+def _described(course: Course) -> Described:
+    """Return what is known of all questions, which clusters are judged by."""
+    parts = [as_arrays(course.work.read(course.described(number))) for number in range(course.shards)]
+    for part in parts:
+        del part["near"]
+    if not parts[0]:
+        return Described(None, None, None)
+    idf = background_for(course).idf
+    return described_of(joined(parts), idf)
+
+
+def _compare(
+    course: Course,
+    corpus: ShardedCorpus,
+    described: Described,
+    engine: Engine,
+    settings: Settings,
+    progress: Progress,
+) -> Compared:
+    rows = len(corpus.keys)
+    held_out, visits, ratio = Known.nothing(rows).pairs, 1, 1.0
+    if course.in_cells:
+        with progress.stage("tune join", "samples", total=2) as advance:
+            tuned = _tuned(course, corpus, described, engine, settings.recall_floor)
+            held_out, visits = tuned.held_out, tuned.visits
+            if course.metric is Metric.MANHATTAN:
+                ratio = smallest_ratio(corpus.embeddings, tuned.tuning)
+            advance(2)
+    if course.in_cells:
+        layout = _layout(course, rows, visits, corpus.embeddings.shape[1], engine, settings.memory_per_task)
+    else:
+        most = _most_rows(corpus.embeddings.shape[1], settings.memory_per_task, rows, engine.slots)
+        layout = lay_out(np.array([rows], dtype=np.int64), most)
+    kind = hashlib.sha256(f"{course.in_cells} {visits} {ratio!r}".encode())
+    for column in (layout.first, layout.parts):
+        kind.update(column.tobytes())
+    named = kind.hexdigest()[:16]
+    files = tuple(f"scattered-{named}-{number:06d}.arrow" for number in range(course.shards))
+    with progress.stage("scatter", "shards", total=course.shards) as advance:
+        tasks = [ScatterShard(course, number, visits, layout, file) for number, file in enumerate(files)]
+        written = 0
+        for count in engine.map(scatter_shard, tasks):
+            written += count
+            advance(1)
+    joins = [
+        JoinBins(course, files, one, other, cells, visits, ratio, f"pairs-{named}-{one:06d}-{other:06d}.arrow")
+        for one, other, cells in layout.together()
+    ]
+    gathering = Gathering(np.int64, np.float32, np.float64)
+    with progress.stage("join", "bins", total=len(joins)) as advance:
+        for file in engine.map(join_bins, joins):
+            found = as_arrays(course.work.read(file))
+            gathering.add(found["left"] * np.int64(rows) + found["right"], found["distance"], found["probability"])
+            advance(1)
+    number, distance, probability = gathering.in_order()
+    left = spacious((len(number),), np.int64)
+    np.floor_divide(number, max(1, rows), out=left)
+    pairs = Pairs(left, np.remainder(number, max(1, rows)), distance)
+    _, covered = course.cutoffs(Matcher(corpus.embeddings, described, course.classifier))
+    recall = found_share(pairs, held_out)
+    done = Joined(pairs, recall, len(held_out), visits if course.in_cells else 0, rows, covered)
+    log.info(
+        "%d joins of %d cells; the largest cell has %d rows, %d hot ones were cut up; each row was sent to %.2f bins",
+        len(joins),
+        len(layout.first),
+        layout.largest_cell,
+        layout.hot_cells,
+        written / max(1, rows),
+    )
+    return Compared(
+        described, done, probability, len(joins), layout.hot_cells, layout.largest_cell, written / max(1, rows)
+    )
+
+
+def _tuned(course: Course, corpus: ShardedCorpus, described: Described, engine: Engine, recall_floor: float) -> Tuned:
+    """Choose how many cells each row is in, by samples that are compared with every shard."""
+    columns = described_columns(described)
+    reference = np.ascontiguousarray(corpus.embeddings[:REFERENCE_SIZE])
+    look_up, groups = LookUp(reference), grouping(reference, course.rows)
+
+    def pairs_of(sample: Int64) -> Pairs:
+        sample = np.sort(sample)
+        file = f"sample-{hashlib.sha256(sample.tobytes()).hexdigest()[:16]}.arrow"
+        rows = {"row": sample, "vector": np.asarray(corpus.embeddings[sample]), **rows_of(columns, sample)}
+        course.work.write(file, [as_batch(rows)])
+        tasks = [CompareSample(course, file, number, course.rows) for number in range(course.shards)]
+        return in_order(engine.map(compare_sample, tasks), course.rows)
+
+    def cells_of(rows: Int64) -> NDArray[np.int16]:
+        some, place = np.unique(rows, return_inverse=True)
+        return cells_around(look_up.nearest(np.ascontiguousarray(corpus.embeddings[some])), groups)[place]
+
+    return tune(course.rows, pairs_of, cells_of, recall_floor)
+
+
+def _layout(course: Course, rows: int, visits: int, dimension: int, engine: Engine, memory_per_task: int) -> Layout:
+    counted = list(engine.map(count_cells, [CountCells(course, number, visits) for number in range(course.shards)]))
+    rows_in = np.zeros(max(map(len, counted)), dtype=np.int64)
+    for some in counted:
+        rows_in[: len(some)] += some
+    return lay_out(rows_in, _most_rows(dimension, memory_per_task, int(rows_in.sum()), engine.slots))
+
+
+def _most_rows(dimension: int, memory_per_task: int, rows: int, slots: int) -> int:
+    """Return how many rows a bin may have: as many as two bins fit into the memory of a task, and enough bins."""
+    fit = memory_per_task // (2 * (dimension * 4 * _COPIES + _OF_A_ROW))
+    return max(1, min(fit, max(_FEWEST_ROWS, rows // (_BINS_A_SLOT * slots))))

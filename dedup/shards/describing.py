@@ -1,0 +1,65 @@
+"""Describing a shard: which reference vectors are near each question, how crowded it is there, what its words say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dedup.features import describe_questions, needs_texts
+from dedup.join.cells import NONE, cells_around, grouping
+from dedup.questions import Int64
+from dedup.shards.columns import as_arrays, as_batch, described_columns
+from dedup.shards.course import Course, background_for, texts_of
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeShard:
+    """A shard of vectors, by its number."""
+
+    course: Course
+    number: int
+
+    @property
+    def name(self) -> str:
+        """See `Task.name`."""
+        return f"describing shard {self.number}"
+
+
+def describe_shard(task: DescribeShard) -> int:
+    """Write what is known of a shard's questions beside their vectors; return its number."""
+    course, number = task.course, task.number
+    if course.work.has(course.described(number)):
+        return number
+    seen_against, features = background_for(course), course.classifier.feature_names
+    shard = as_arrays(course.work.read(course.vectors(number)))
+    keys, vectors = shard["key"], shard["vector"]
+    texts = texts_of(shard) if needs_texts(features) else None
+    near = seen_against.reference.look_up.nearest(vectors) if course.in_cells else None
+    described = describe_questions(features, seen_against, keys, vectors, texts, course.metric, near)
+    cells = np.zeros((len(keys), 1), dtype=np.int16)
+    if near is not None:
+        cells = cells_around(near, grouping(seen_against.reference.vectors, course.rows))
+    course.work.write(course.described(number), [as_batch({"near": cells, **described_columns(described)})])
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class CountCells:
+    """A described shard, when each row is in so many cells."""
+
+    course: Course
+    number: int
+    visits: int
+
+    @property
+    def name(self) -> str:
+        """See `Task.name`."""
+        return f"counting the cells of shard {self.number}"
+
+
+def count_cells(task: CountCells) -> Int64:
+    """Return how many rows of a shard are in each cell, visitors included."""
+    near = as_arrays(task.course.work.read(task.course.described(task.number)))["near"]
+    visited = near[:, : task.visits]
+    return np.bincount(visited[visited != NONE])

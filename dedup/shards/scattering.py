@@ -1,0 +1,49 @@
+"""Sending the rows of a shard to the bins of their cells: one file a shard, one record batch a bin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dedup.join.cells import NONE
+from dedup.shards.columns import as_arrays, as_batch, rows_of
+from dedup.shards.course import Course
+from dedup.shards.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class ScatterShard:
+    """A described shard, and where its rows go when each is in so many cells."""
+
+    course: Course
+    number: int
+    visits: int
+    layout: Layout
+    file: str
+
+    @property
+    def name(self) -> str:
+        """See `Task.name`."""
+        return f"scattering shard {self.number}"
+
+
+def scatter_shard(task: ScatterShard) -> int:
+    """Write the rows of a shard by the bins in which they are met; return how often a row was written."""
+    course = task.course
+    if task.course.work.has(task.file):
+        return int(course.work.facts(task.file)["rows"])
+    shard = as_arrays(course.work.read(course.described(task.number)))
+    shard["vector"] = as_arrays(course.work.read(course.vectors(task.number)))["vector"]
+    start, rows = task.number * course.shard_size, len(shard["vector"])
+    shard["near"] = shard["near"][:, : task.visits] if course.in_cells else np.zeros((rows, 1), dtype=np.int16)
+    shard["row"] = np.arange(start, start + rows, dtype=np.int64)
+    # Where a row is nowhere else, it is at home.
+    visited = np.where(shard["near"] == NONE, shard["near"][:, :1], shard["near"])
+    where = task.layout.bins_of(shard["row"], visited)
+    # Each bin once for each row, bin by bin, the rows of one in order.
+    placed = np.unique(where * rows + np.arange(rows)[:, None])
+    bounds = np.searchsorted(placed, np.arange(1, task.layout.bins) * rows)
+    batches = [as_batch(rows_of(shard, some % rows)) for some in np.split(placed, bounds)]
+    course.work.write(task.file, batches, {"rows": len(placed)})
+    return len(placed)
