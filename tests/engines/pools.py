@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -42,6 +43,7 @@ class Square:
     killed_on: int = -1
     failing_on: int = -1
     refused_on: int = -1
+    seconds: float = 0.0
 
     @property
     def name(self) -> str:
@@ -58,4 +60,5 @@ def square(task: Square) -> int:
         raise OSError("no room")
     if task.number == task.refused_on:
         raise DedupError("the encoder gave 'x' no direction")
+    time.sleep(task.seconds)
     return task.number**2

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from engines.pools import Square, square
+from shards.cases import Case, same
 
 from dedup.engines import Engine, opened_engine
-from dedup.errors import EngineError, ShardFailed
+from dedup.errors import ShardFailed
+from dedup.questions import Metric
 from dedup.settings import EngineKind, Settings
 
 # Ray leaves sockets of its own open when it ends, and warns of what it will change one day.
@@ -64,15 +67,15 @@ def test_a_poisoned_shard_is_named(engine, tmp_path):
 
 
 def test_a_removed_node_loses_nothing(engine, cluster, nodes, tmp_path):
-    results = engine.map(square, squares(tmp_path))
+    results = engine.map(square, squares(tmp_path, seconds=0.3))
     found = [next(results)]
     cluster.remove_node(nodes.pop(), allow_graceful=False)
     assert sorted([*found, *results]) == EXPECTED
 
 
-def test_no_cluster_at_an_address(engine):
-    with (
-        pytest.raises(EngineError, match="there is no Ray cluster at"),
-        opened_engine(Settings(engine=EngineKind.RAY, address="127.0.0.1:1")),
-    ):
-        pass
+@pytest.mark.parametrize("metric", list(Metric))
+def test_a_corpus_has_the_pairs_of_one_piece(engine, tmp_path, metric):
+    case = Case(metric, in_cells=True)
+    compared = case.in_shards(tmp_path, engine, shard_size=400)
+    assert same(compared.joined.pairs, case.joined.pairs)
+    assert np.array_equal(compared.judged, case.judged)
