@@ -59,7 +59,6 @@ def ray_tasks(address: str | None, count: int) -> Iterator[RayTasks]:
     EngineError
         Where Ray is not installed, or there is no cluster at the address.
     """
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
     except ImportError as error:

@@ -124,7 +124,7 @@ def _file_system(uri: str) -> tuple[Any, str]:
         files, path = FileSystem.from_uri(uri)
     except (ValueError, KeyError) as error:
         raise EngineError(
-            f"{_shown(uri)} is no folder that can be worked in ({first_line(error)[:120]}); "
+            f"{_shown(uri)} is no folder that can be worked in: pyarrow does not know its kind; "
             "give a folder's path, or a URI such as s3://bucket/folder"
         ) from error
     return files, path

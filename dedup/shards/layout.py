@@ -19,7 +19,9 @@ class Layout:
     parts: Int64  # (n_cells,) how many bins it has
     bins: int
     largest_cell: int  # rows, visitors included
-    largest_bin: int  # rows, at the most; those that are in several of its cells are there once
+    largest_bin: (
+        int  # rows; of a hot cell's bins on average, for its rows are dealt out by numbers that are as if drawn
+    )
 
     @property
     def hot_cells(self) -> int:
@@ -46,14 +48,15 @@ def lay_out(rows_in: Int64, most: int) -> Layout:
     parts = np.maximum(1, -(-rows_in // most))
     first = np.empty(len(rows_in), dtype=np.int64)
     bins = filled = largest = 0
+    shared = False  # whether cells have been put into the bin that is being filled: empty ones too
     for cell, (rows, cut) in enumerate(zip(rows_in.tolist(), parts.tolist(), strict=True)):
-        if filled and (cut > 1 or filled + rows > most):
-            bins, filled = bins + 1, 0
+        if shared and (cut > 1 or filled + rows > most):
+            bins, filled, shared = bins + 1, 0, False
         first[cell] = bins
         if cut > 1:
             bins += cut
             largest = max(largest, -(-rows // cut))
         else:
-            filled += rows
+            filled, shared = filled + rows, True
             largest = max(largest, filled)
-    return Layout(first, parts, bins + bool(filled), int(rows_in.max(initial=0)), largest)
+    return Layout(first, parts, bins + shared, int(rows_in.max(initial=0)), largest)

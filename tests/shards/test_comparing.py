@@ -1,0 +1,62 @@
+"""A corpus compared in shards has the pairs, distances and probabilities of one compared in one piece, to the bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from engines.pools import Here
+from shards.cases import Case, same
+
+from dedup.engines import Engine
+from dedup.errors import EngineError
+from dedup.questions import Metric
+from dedup.shards.joining import join_bins
+
+
+@pytest.fixture(scope="module", params=[(m, c) for m in Metric for c in (True, False)], ids=str)
+def case(request) -> Case:
+    return Case(*request.param)
+
+
+@pytest.mark.parametrize(
+    ("shard_size", "memory_per_task"),
+    [(10_000, 10**9), (400, 10**9), (700, 800_000)],
+    ids=["one shard", "several", "cells that do not fit a task"],
+)
+def test_the_pairs_are_those_of_one_piece(case, tmp_path, shard_size, memory_per_task):
+    compared = case.in_shards(tmp_path, Engine(Here(2)), shard_size=shard_size, memory_per_task=memory_per_task)
+    assert len(case.judged) > 100
+    assert same(compared.joined.pairs, case.joined.pairs)
+    assert np.array_equal(compared.judged, case.judged)
+    ours, theirs = compared.joined, case.joined
+    assert (ours.recall, ours.recall_pairs, ours.visits) == (theirs.recall, theirs.recall_pairs, theirs.visits)
+    rows = len(case.keys)
+    assert np.array_equal(ours.covered.shortfalls(rows), theirs.covered.shortfalls(rows))
+    assert (compared.hot_cells > 0) == (memory_per_task == 800_000)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_after_a_failure_only_what_was_not_finished_is_done_again(case, tmp_path, monkeypatch):
+    done: list[str] = []
+
+    def joining(task):
+        if len(done) == 3:
+            raise EngineError("the disk is full")
+        done.append(task.file)
+        return join_bins(task)
+
+    monkeypatch.setattr("dedup.shards.comparing.join_bins", joining)
+    with pytest.raises(EngineError, match=r"joining bin.* failed once: the disk is full"):
+        case.in_shards(tmp_path, Engine(Here(2)), shard_size=700, memory_per_task=800_000)
+    kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "work").rglob("*.arrow")}
+    assert sum(file.name.startswith("pairs-") for file in kept) == 3
+
+    def finishing(task):
+        for file, written in kept.items():
+            assert not file.name.startswith("sample") or file.exists()
+            assert file.name.startswith("sample") or file.stat().st_mtime_ns == written
+        return join_bins(task)
+
+    monkeypatch.setattr("dedup.shards.comparing.join_bins", finishing)
+    compared = case.in_shards(tmp_path, Engine(Here(2)), shard_size=700, memory_per_task=800_000)
+    assert same(compared.joined.pairs, case.joined.pairs)
