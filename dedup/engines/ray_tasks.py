@@ -67,7 +67,7 @@ def ray_tasks(address: str | None, count: int) -> Iterator[RayTasks]:
     here: dict[str, Any] = {} if address else {"num_cpus": count or os.cpu_count(), "include_dashboard": False}
     try:
         ray.init(
-            address=address,
+            address=address or "local",  # else Ray would join whatever cluster it finds a trace of
             log_to_driver=False,
             logging_level=logging.ERROR,
             runtime_env={"env_vars": variables},
