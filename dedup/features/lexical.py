@@ -49,6 +49,7 @@ TRAITS = (
 COLUMNS = 1 << 20
 """Words are hashed into so many columns: of 200,000 words, one in ten shares its column with another."""
 
+_STEPS = 64  # in which what is weighed by IDF goes from 0 to 1, see `_compare`
 _LARGEST_RATIO = 2.0  # e^2: one text is seven times as long as the other
 _LONGEST = 64  # tokens; a longer text is as long as that
 _TEXTS = 1 << 16  # texts whose tokens are in memory at once
@@ -293,7 +294,10 @@ def _per_row(together: np.ufunc, weights: csr_array) -> Float64:
 def _compare(
     left: TextTraits, left_rows: Int64, right: TextTraits, right_rows: Int64, idf: Idf
 ) -> tuple[Float64, Float64]:
-    """Return the overlap and the rarest missing word of each pair."""
+    """Return the overlap and the rarest missing word of each pair, in steps.
+
+    With every new question the sample by which words are weighed may change, and with it a share in its fourth digit.
+    """
     overlap, missing = np.empty(len(left_rows)), np.empty(len(left_rows))
     for start in range(0, len(left_rows), _CHUNK):
         some = slice(start, start + _CHUNK)
@@ -306,4 +310,4 @@ def _compare(
         either = np.maximum((every + only_one) / 2, np.finfo(np.float64).tiny)
         overlap[some] = np.maximum((every - only_one) / 2, 0.0) / either
         missing[some] = _per_row(np.maximum, apart) / idf.largest
-    return overlap, missing
+    return np.round(overlap * _STEPS) / _STEPS, np.round(missing * _STEPS) / _STEPS
