@@ -28,6 +28,7 @@ _ADDED = 16_384  # vectors coded at once
 _TRAINED_ON = 32_768  # vectors that the codes are made for
 _FEWEST_PARTS = 96  # that a vector is cut into; of up to four components each
 _MOST_COMPONENTS = 4
+_SPARE = 8  # rows asked for beyond what is wanted where some are dead
 _FEWEST_ASKED = 10  # candidates are proposed as for so many neighbours, at the least
 
 
@@ -104,14 +105,26 @@ class FaissIndex:
         cancellation.
         """
         wanted = min(self.proposed * max(k, _FEWEST_ASKED) if self._coded else k, len(self))
-        padded, asked = _padded(queries, int(self._index.d)), wanted
+        padded, asked = _padded(queries, int(self._index.d)), self._with_spare(wanted)
         while True:
             _, proposed = self._index.search(padded, max(1, min(asked, self.rows)))
+            alive = proposed >= 0
             if len(self) < self.rows:
-                proposed[self.dead[proposed]] = -1
-            if asked >= self.rows or ((proposed >= 0).sum(axis=1) >= wanted).all():
+                alive &= ~self.dead[proposed]
+            if asked >= self.rows or (alive.sum(axis=1) >= wanted).all():
+                # No more than wanted: what else is asked, or how many rows were spare, must not change an answer.
+                proposed[~alive | (np.cumsum(alive, axis=1) > wanted)] = -1
                 return ranked(queries, self._vectors, proposed, k, self.metric)
             asked = 2 * asked + 1  # the dead can lie together, around a query
+
+    def _with_spare(self, wanted: int) -> int:
+        """Return how many rows to ask for so that hardly ever fewer than ``wanted`` of them are alive.
+
+        Three times as many dead ones as there are on average, for they do not lie evenly, and a few: a second search
+        takes as long as the first, and some more rows next to nothing.
+        """
+        dead = self.rows - len(self)
+        return wanted + -(-3 * wanted * dead // self.rows) + _SPARE if dead else wanted
 
     def vectors(self, rows: NDArray[np.int64]) -> Float32:
         """Return the vectors of ``rows``, (len(rows), dimension) float32."""

@@ -174,6 +174,20 @@ def test_added_rows_are_found_and_dead_ones_are_not(metric, kind, tables, vector
 
 
 @metrics
+def test_dead_rows_change_no_answer_to_what_is_asked_beside(metric, vectors, queries):
+    """Where what is near one query is dead more is looked at; the others' answers stay as they are alone."""
+    index = index_of(vectors, metric, IndexKind.PQ, proposed=4, tables=None)
+    dead = np.zeros(len(vectors), dtype=bool)
+    dead[index.search(queries[:1], 400).rows] = True
+    index = index.amended(vectors[:0], dead, vectors)
+    together = index.search(queries, 5)
+    for at in range(len(queries)):
+        alone = index.search(queries[at : at + 1], 5)
+        np.testing.assert_array_equal(alone.rows[0], together.rows[at])
+        np.testing.assert_array_equal(alone.distance[0], together.distance[at])
+
+
+@metrics
 def test_an_empty_index_has_no_neighbours(metric):
     index = FaissIndex.flat(np.empty((0, 8), dtype=np.float32), metric)
     found = index.search(random_unit_rows(5, 3, 8), 4)
