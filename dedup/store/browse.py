@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from dedup.errors import UnknownQuestion, UnknownRecord
 from dedup.questions import Keys, question_key
-from dedup.store.bulk import rows_among
+from dedup.store.bulk import batched, rows_among
 from dedup.store.database import Database
 from dedup.store.models import ClusterRow, LabelRow, MemberRow, PairRow, QuestionRow
 from dedup.store.ranking import RankedColumns, canonical_rank
@@ -136,22 +136,18 @@ class Browse:
     def representatives_for_keys(self, keys: Keys) -> dict[bytes, Representative]:
         """Return, for each text key that is recorded, the best-ranked question with that text."""
         copies: dict[bytes, list[QuestionRecord]] = {}
+        canonical: dict[int, QuestionRecord] = {}  # by the cluster
         with self._database.reading() as connection:
-            for row in rows_among(connection, _QUESTION, QuestionRow.text_key, sorted(set(key_bytes(keys)))):
-                question = _question(row)
-                copies.setdefault(question.text_key, []).append(question)
-            best = {key: _best_ranked(questions) for key, questions in copies.items()}
-            clusters = sorted({question.cluster_id for question in best.values() if question.cluster_id is not None})
-            statement = select(ClusterRow.id, ClusterRow.canonical_id)
-            canonical: dict[int, int] = {
-                row.id: row.canonical_id for row in rows_among(connection, statement, ClusterRow.id, clusters)
-            }
-            questions = read_questions(connection, sorted(set(canonical.values())))
+            for part in batched(sorted(set(key_bytes(keys)))):
+                for row in connection.execute(_WITH_CANONICAL, {"keys": part}).all():
+                    question = _question(row[:_WIDTH])
+                    copies.setdefault(question.text_key, []).append(question)
+                    if question.cluster_id is not None and question.cluster_id not in canonical:
+                        canonical[question.cluster_id] = _question((*row[_WIDTH:], question.cluster_id))
+        best = ((key, _best_ranked(questions)) for key, questions in copies.items())
         return {
-            key: Representative(
-                question, None if question.cluster_id is None else questions[canonical[question.cluster_id]]
-            )
-            for key, question in best.items()
+            key: Representative(question, None if question.cluster_id is None else canonical[question.cluster_id])
+            for key, question in best
         }
 
     def cluster(self, cluster_id: int) -> ClusterRecord:
@@ -220,20 +216,35 @@ class Browse:
         return Counts(questions, texts, pairs, duplicates, clusters, int(clustered), labels)
 
 
-_QUESTION = select(
-    QuestionRow.id,
-    QuestionRow.source,
-    QuestionRow.external_id,
-    QuestionRow.text,
-    QuestionRow.text_key,
-    QuestionRow.created_at,
-    QuestionRow.score,
-    QuestionRow.views,
-    QuestionRow.tags,
-    QuestionRow.first_run_id,
-    QuestionRow.last_run_id,
-    MemberRow.cluster_id,
-).outerjoin(MemberRow, MemberRow.question_id == QuestionRow.id)
+def _columns(question: Any) -> tuple[Any, ...]:
+    return (
+        question.id,
+        question.source,
+        question.external_id,
+        question.text,
+        question.text_key,
+        question.created_at,
+        question.score,
+        question.views,
+        question.tags,
+        question.first_run_id,
+        question.last_run_id,
+    )
+
+
+_QUESTION = select(*_columns(QuestionRow), MemberRow.cluster_id).outerjoin(
+    MemberRow, MemberRow.question_id == QuestionRow.id
+)
+_WIDTH = len(_QUESTION.selected_columns)
+
+# The questions of some text keys, each with the canonical question of its cluster: made once, for every query asks it.
+_CANONICAL = aliased(QuestionRow)
+_WITH_CANONICAL = (
+    _QUESTION.add_columns(*_columns(_CANONICAL))
+    .outerjoin(ClusterRow, ClusterRow.id == MemberRow.cluster_id)
+    .outerjoin(_CANONICAL, _CANONICAL.id == ClusterRow.canonical_id)
+    .where(QuestionRow.text_key.in_(bindparam("keys", expanding=True)))
+)
 
 CLUSTER = select(
     ClusterRow.id, ClusterRow.canonical_id, ClusterRow.size, ClusterRow.weakest_probability, ClusterRow.run_id
@@ -259,6 +270,8 @@ def read_summaries(connection: Connection, statement: Select[*tuple[Any, ...]]) 
 
 
 def _best_ranked(copies: Sequence[QuestionRecord]) -> QuestionRecord:
+    if len(copies) == 1:
+        return copies[0]
     columns = RankedColumns()
     for question in copies:
         columns.append(question.number, question.source, question.id, question.created, question.score, question.views)
