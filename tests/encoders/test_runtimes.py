@@ -1,8 +1,11 @@
 """Every way to run the network gives the vectors of the model card's own recipe."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
+from dedup.encoders import torch_runtime
 from dedup.encoders.bert import read_bert, read_shape
 from dedup.encoders.numpy_runtime import NumpyRuntime
 from dedup.encoders.openvino_runtime import OpenVinoRuntime
@@ -22,8 +25,9 @@ QUESTIONS = [
     "什么是人工智能",
     "ünïcode, <b>tags</b> & “quotes” – e = mc^2",
     "",
-    *(f"how do i {verb} {'very ' * (number % 40)}{number}" for number in range(150) for verb in ("cook", "sell")),
+    *(f"how do i cook {'very ' * (number * 7 % 40)}{number}" for number in range(60)),
 ]
+SOME_TOKENS = 512  # in a batch to the GPU: there are several, and those of short texts are not padded to the longest
 ROUNDED = {"openvino bf16", "gpu"}
 
 
@@ -35,15 +39,16 @@ def reference() -> Float32:
 
     folder = base_folder()
     model, tokenizer = AutoModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    vectors = []
     with torch.inference_mode():
-        batch = tokenizer(QUESTIONS, padding=True, truncation=True, max_length=256, return_tensors="pt")
-        tokens = model(**batch).last_hidden_state
-    mask = batch["attention_mask"].unsqueeze(-1)
-    return unit_rows(((tokens * mask).sum(1) / mask.sum(1)).numpy(), QUESTIONS)
+        for text in QUESTIONS:  # alone, so that nothing is padded
+            only = tokenizer(text, truncation=True, max_length=256, return_tensors="pt")
+            vectors.append(model(**only).last_hidden_state[0].mean(0).numpy())
+    return unit_rows(np.stack(vectors), QUESTIONS)
 
 
 @pytest.fixture(scope="module", params=["openvino fp32", "openvino bf16", "numpy", "gpu"])
-def runtime(request: pytest.FixtureRequest) -> tuple[str, Runtime]:
+def runtime(request: pytest.FixtureRequest) -> Iterator[tuple[str, Runtime]]:
     import torch
 
     folder = base_folder()
@@ -52,12 +57,14 @@ def runtime(request: pytest.FixtureRequest) -> tuple[str, Runtime]:
     network = read_bert(folder, shape, None)
     match request.param:
         case "numpy":
-            return request.param, BertRuntime(folder, shape, NumpyRuntime(network))
+            yield request.param, BertRuntime(folder, shape, NumpyRuntime(network))
         case "gpu":  # what is sent to a GPU, sent to the processor
-            return request.param, GpuRuntime(load_model(folder), folder, shape.longest, torch.device("cpu"))
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(torch_runtime, "_GPU_TOKENS", SOME_TOKENS)
+                yield request.param, GpuRuntime(load_model(folder), folder, shape.longest, torch.device("cpu"))
         case _:
             bf16 = request.param in ROUNDED
-            return request.param, BertRuntime(folder, shape, OpenVinoRuntime(network, bf16=bf16))
+            yield request.param, BertRuntime(folder, shape, OpenVinoRuntime(network, bf16=bf16))
 
 
 def test_vectors_are_those_of_the_model_cards_own_recipe(runtime: tuple[str, Runtime], reference: Float32) -> None:
@@ -74,7 +81,7 @@ def test_a_vector_does_not_depend_on_the_other_texts_of_the_call(runtime: tuple[
     order = np.random.default_rng(0).permutation(len(QUESTIONS))
     shuffled = unit_rows(made.encode([QUESTIONS[i] for i in order]), QUESTIONS)
     np.testing.assert_allclose(shuffled, together[order], atol=1e-5)
-    for i in (0, 3, 4, 8, 40, 200):
+    for i in (0, 3, 4, 8, 40, 60):
         np.testing.assert_allclose(unit_rows(made.encode(QUESTIONS[i : i + 1]), [""])[0], together[i], atol=1e-5)
 
 
