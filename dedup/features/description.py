@@ -85,7 +85,7 @@ def describe_questions(
     ``near`` are their nearest reference vectors, ``traits`` those of their texts, where they are known already.
     """
     if traits is None and texts is not None and needs_texts(features):
-        traits = describe(texts)
+        traits = describe(texts, features)
     return Described(
         crowding(keys, embeddings, background.reference, metric, near) if CROWDING in features else None,
         traits,

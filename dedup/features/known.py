@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from dedup.artifacts import manifest_with, writing
-from dedup.features.lexical import COLUMNS, VERSION, TextTraits, describe, one_after_another
+from dedup.features.lexical import VERSION, TextTraits, Words, describe, one_after_another
 from dedup.questions import Keys, rows_of
 from dedup.text import NORMALISER_VERSION
 
@@ -52,8 +52,8 @@ def save_traits(folder: Path, name: str, keys: Keys, traits: TextTraits) -> None
         np.save(beside / _KEYS, keys)
         for array in _ARRAYS:
             np.save(beside / f"{array}.npy", getattr(traits, array))
-        np.save(beside / _COLUMNS, traits.content.indices.astype(np.int32, copy=False))
-        np.save(beside / _STARTS, traits.content.indptr.astype(np.int64, copy=False))
+        np.save(beside / _COLUMNS, traits.content.columns)
+        np.save(beside / _STARTS, traits.content.starts)
 
 
 def load_traits(folder: Path, name: str) -> KnownTraits | None:
@@ -64,14 +64,10 @@ def load_traits(folder: Path, name: str) -> KnownTraits | None:
     ArtifactDamaged
         If a file is missing, cut short or altered.
     """
-    from scipy.sparse import csr_array
-
     path = folder / _FOLDER / name
     if manifest_with(path, _FACTS) is None:
         return None
-    columns, starts = (np.load(path / file, allow_pickle=False) for file in (_COLUMNS, _STARTS))
-    content = csr_array((np.ones(len(columns)), columns, starts), shape=(len(starts) - 1, COLUMNS))
-    content.has_sorted_indices = True
+    content = Words(*(np.load(path / file, allow_pickle=False) for file in (_COLUMNS, _STARTS)))
     numbers, negated, asks, tokens, bag, sequence = (
         np.load(path / f"{array}.npy", allow_pickle=False) for array in _ARRAYS
     )

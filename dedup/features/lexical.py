@@ -10,7 +10,8 @@ import hashlib
 import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from dedup.features.numbers import counted, number_of, plain
 from dedup.features.tokens import Tokens, tokenise
 from dedup.features.words import (
+    REMEMBERED,
     QuestionWord,
     ask_differently,
     asks_anywhere,
@@ -27,9 +29,6 @@ from dedup.features.words import (
     singular,
 )
 from dedup.questions import Float64, Int64
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 VERSION = 1
 """Changes whenever `describe` says something else of any text: what was read off texts before is then worthless."""
@@ -59,10 +58,25 @@ Hashes: TypeAlias = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """The distinct words of n texts, one text after the other, as the columns they are hashed into."""
+
+    columns: NDArray[np.int32]  # (n_words,) ascending within a text
+    starts: Int64  # (n + 1,) where each text's words begin; the last is n_words
+
+    def __getitem__(self, rows: Int64, /) -> Words:
+        """Return the words of some texts, in the order in which they are given."""
+        first = self.starts[rows]
+        count = self.starts[rows + 1] - first
+        starts = np.concatenate([[0], np.cumsum(count)])
+        return Words(self.columns[np.arange(starts[-1]) + np.repeat(first - starts[:-1], count)], starts)
+
+
+@dataclass(frozen=True, slots=True)
 class TextTraits:
     """What can be read off each of n normalised texts alone.
 
-    ``content`` has a 1 in the column of each word that is not a stop word; where a text has stop words only, of those.
+    ``content`` are the words that are no stop words; where a text has stop words only, those.
     """
 
     numbers: Hashes  # (n,) of the multiset of numbers in the text; 0 where there are none
@@ -71,7 +85,7 @@ class TextTraits:
     tokens: Int64  # (n,) how many
     bag: Hashes  # (n,) of the multiset of content words
     sequence: Hashes  # (n,) of the content words in their order
-    content: csr_array  # (n, COLUMNS) float64
+    content: Words
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -91,8 +105,8 @@ class TextTraits:
 
 def one_after_another(parts: Sequence[TextTraits]) -> TextTraits:
     """Return the traits of several parts, one or more, as those of one."""
-    from scipy.sparse import vstack
-
+    if len(parts) == 1:
+        return parts[0]
     return TextTraits(
         numbers=np.concatenate([part.numbers for part in parts]),
         negated=np.concatenate([part.negated for part in parts]),
@@ -100,8 +114,15 @@ def one_after_another(parts: Sequence[TextTraits]) -> TextTraits:
         tokens=np.concatenate([part.tokens for part in parts]),
         bag=np.concatenate([part.bag for part in parts]),
         sequence=np.concatenate([part.sequence for part in parts]),
-        content=vstack([part.content for part in parts], format="csr"),
+        content=words_one_after_another([part.content for part in parts]),
     )
+
+
+def words_one_after_another(parts: Sequence[Words]) -> Words:
+    """Return the words of several parts, one or more, as those of one."""
+    before = np.cumsum([0, *(len(part.columns) for part in parts)])
+    starts = [part.starts[:-1] + first for part, first in zip(parts, before[:-1], strict=True)]
+    return Words(np.concatenate([part.columns for part in parts]), np.concatenate([*starts, before[-1:]]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +133,36 @@ class Idf:
     largest: float  # of a word that no text has
 
 
-def describe(texts: Sequence[str]) -> TextTraits:
-    """Read off the traits of texts that `dedup.text.normalise` returned; row i is of ``texts[i]``."""
+def describe(texts: Sequence[str], names: Collection[str] = TRAITS) -> TextTraits:
+    """Read off the traits of texts that `dedup.text.normalise` returned; row i is of ``texts[i]``.
+
+    Numbers, negations and question words are left out, as if no text had any, where none of ``names`` needs them: they
+    are half of the work.
+    """
     starts = range(0, max(1, len(texts)), _TEXTS)
-    return one_after_another([_describe(texts[start : start + _TEXTS]) for start in starts])
+    return one_after_another([_describe(texts[start : start + _TEXTS], names) for start in starts])
 
 
-def _describe(texts: Sequence[str]) -> TextTraits:
+def _describe(texts: Sequence[str], names: Collection[str]) -> TextTraits:
     tokens = tokenise(texts)
     content = _content(tokens)
     column = tokens.each(_column, np.int64)[content]
     bag, sequence = _signatures(column, tokens.text[content], len(texts))
+    n = len(texts)
     return TextTraits(
-        numbers=_numbers(tokens),
-        negated=tokens.any(tokens.each(is_negation, np.bool_)),
-        asks=_asks(tokens),
+        numbers=_numbers(tokens) if "different_numbers" in names else np.zeros(n, dtype=np.uint64),
+        negated=tokens.any(tokens.each(is_negation, np.bool_)) if "one_negated" in names else np.zeros(n, dtype=bool),
+        asks=_asks(tokens) if "different_question_word" in names else np.zeros(n, dtype=np.int8),
         tokens=tokens.lengths,
         bag=bag,
         sequence=sequence,
-        content=_presence(column, tokens.text[content], len(texts)),
+        content=_distinct(column, tokens.text[content], n),
     )
 
 
 def count_words(traits: TextTraits) -> NDArray[np.int32]:
     """Return the columns of all words, ascending, and how many of the texts have each: (2, n_words)."""
-    texts_with = np.bincount(traits.content.indices, minlength=COLUMNS)
+    texts_with = np.bincount(traits.content.columns, minlength=COLUMNS)
     columns = np.flatnonzero(texts_with)
     return np.stack([columns, texts_with[columns]]).astype(np.int32)
 
@@ -244,6 +270,7 @@ def _content(tokens: Tokens) -> NDArray[np.bool_]:
     return content | ~tokens.any(content)[tokens.text]
 
 
+@lru_cache(REMEMBERED)
 def _column(word: str) -> int:
     number = number_of(word)
     compared = plain(number.value) if number and number.whole else singular(word)
@@ -272,22 +299,17 @@ def _mixed(hashes: Hashes) -> Hashes:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def _presence(column: Int64, text: Int64, texts: int) -> csr_array:
-    from scipy.sparse import csr_array
-
-    starts = np.searchsorted(text, np.arange(texts + 1))
-    present = csr_array((np.ones(len(column)), column, starts), shape=(texts, COLUMNS))
-    present.sum_duplicates()
-    present.data[:] = 1.0  # however often a text has a word
-    return present
+def _distinct(column: Int64, text: Int64, texts: int) -> Words:
+    words = np.unique(text * COLUMNS + column)  # however often a text has a word
+    return Words((words % COLUMNS).astype(np.int32), np.searchsorted(words, np.arange(texts + 1) * COLUMNS))
 
 
-def _per_row(together: np.ufunc, weights: csr_array) -> Float64:
-    """Return the sum, or the largest, of what each row holds; 0 for an empty row."""
-    found = np.zeros(weights.shape[0])
-    filled = np.flatnonzero(np.diff(weights.indptr))
-    if len(filled):
-        found[filled] = together.reduceat(weights.data, weights.indptr[filled])
+def _per_row(together: np.ufunc, values: Float64, count: Int64) -> Float64:
+    """Return the sum, or the largest, of what each row holds, ``count`` values each; 0 for an empty row."""
+    found = np.zeros(len(count))
+    filled = count > 0
+    if filled.any():
+        found[filled] = together.reduceat(values, (np.cumsum(count) - count)[filled])
     return found
 
 
@@ -302,12 +324,21 @@ def _compare(
     for start in range(0, len(left_rows), _CHUNK):
         some = slice(start, start + _CHUNK)
         one, other = left.content[left_rows[some]], right.content[right_rows[some]]
-        one.data, other.data = idf.weight[one.indices], idf.weight[other.indices]
-        apart = abs(one - other)  # a word that both have weighs the same on both sides, and goes
-        every = _per_row(np.add, one) + _per_row(np.add, other)
-        only_one = _per_row(np.add, apart)
+        sides = [(words.columns, np.diff(words.starts)) for words in (one, other)]
+        every = sum(_per_row(np.add, idf.weight[columns], count) for columns, count in sides)
+        # All words of each pair side by side, those that both have twice; the two are sorted, so this is a merge.
+        pair = np.arange(len(left_rows[some])) * COLUMNS
+        both = np.concatenate([np.repeat(pair, count) + columns for columns, count in sides])
+        both.sort(kind="stable")
+        again = both[1:] == both[:-1]
+        once = np.ones(len(both), dtype=bool)
+        once[1:] &= ~again
+        once[:-1] &= ~again
+        apart = both[once]
+        weight, count = idf.weight[apart % COLUMNS], np.bincount(apart // COLUMNS, minlength=len(pair))
+        only_one = _per_row(np.add, weight, count)
         # every counts common words twice, only_one not at all: union = (every + only_one) / 2.
         either = np.maximum((every + only_one) / 2, np.finfo(np.float64).tiny)
         overlap[some] = np.maximum((every - only_one) / 2, 0.0) / either
-        missing[some] = _per_row(np.maximum, apart) / idf.largest
+        missing[some] = _per_row(np.maximum, weight, count) / idf.largest
     return np.round(overlap * _STEPS) / _STEPS, np.round(missing * _STEPS) / _STEPS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -18,6 +19,10 @@ _TOKEN = re.compile(
     rf"|[{_UNSPACED}]"
     rf"|[^\W_{_UNSPACED}]+(?:'[^\W_{_UNSPACED}]+)*(?:\+\+|#)?"
 )
+
+
+REMEMBERED = 1 << 16
+"""Words of which is remembered what is said of them: a query, and each part of a corpus, has mostly common ones."""
 
 
 class QuestionWord(IntEnum):
@@ -117,21 +122,25 @@ def singular(token: str) -> str:
     return token if token.endswith(("us", "ss")) else token[:-1]
 
 
+@lru_cache(REMEMBERED)
 def is_negation(token: str) -> bool:
     """Tell whether a word turns a question into its opposite."""
     return token in _NEGATIONS or token.endswith("n't")
 
 
+@lru_cache(REMEMBERED)
 def is_stop_word(token: str) -> bool:
     """Tell whether a word says nothing of what a question is about."""
     return is_negation(token) or token.partition("'")[0] in _STOP
 
 
+@lru_cache(REMEMBERED)
 def asks_anywhere(token: str) -> QuestionWord:
     """Return what a word asks for wherever it stands; NONE for most words."""
     return _ASKING.get(token.partition("'")[0], QuestionWord.NONE)
 
 
+@lru_cache(REMEMBERED)
 def asks_in_front(token: str) -> QuestionWord:
     """Return what a word asks for where the text begins with it; NONE for most words."""
     return _OPENING.get(token.removesuffix("n't")) or asks_anywhere(token)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.features import Described
-from dedup.features.lexical import COLUMNS, Idf, TextTraits
+from dedup.features.lexical import Idf, TextTraits, Words, words_one_after_another
 
 _TRAITS = ("numbers", "negated", "asks", "tokens", "bag", "sequence")
 
@@ -28,10 +28,9 @@ def as_arrays(batch: Any) -> dict[str, Any]:
 
 def joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return columns, at least one of each, one after the other."""
-    from scipy.sparse import issparse, vstack
 
     def whole(values: list[Any]) -> Any:
-        return vstack(values, format="csr") if issparse(values[0]) else np.concatenate(values)
+        return words_one_after_another(values) if isinstance(values[0], Words) else np.concatenate(values)
 
     return {name: whole([part[name] for part in parts]) for name in parts[0]}
 
@@ -57,13 +56,11 @@ def described_of(columns: Mapping[str, Any], idf: Idf | None) -> Described:
 
 def _as_column(values: Any) -> Any:
     import pyarrow as pa
-    from scipy.sparse import issparse
 
     if isinstance(values, list):
         return pa.array(values, type=pa.large_binary())
-    if issparse(values):
-        offsets, indices = values.indptr.astype(np.int32), values.indices.astype(np.int32)
-        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(indices))
+    if isinstance(values, Words):
+        return pa.ListArray.from_arrays(pa.array(values.starts.astype(np.int32)), pa.array(values.columns))
     if values.dtype.kind == "S":
         return pa.FixedSizeBinaryArray.from_buffers(
             pa.binary(values.dtype.itemsize), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))]
@@ -76,15 +73,13 @@ def _as_column(values: Any) -> Any:
 
 def _as_array(column: Any) -> Any:
     import pyarrow as pa
-    from scipy.sparse import csr_array
 
     kind = column.type
     if pa.types.is_large_binary(kind):
         return column.to_pylist()
     if pa.types.is_list(kind):
-        indices = column.flatten().to_numpy()
-        offsets = column.offsets.to_numpy()
-        return csr_array((np.ones(len(indices)), indices, offsets - offsets[0]), shape=(len(column), COLUMNS))
+        starts = column.offsets.to_numpy().astype(np.int64)
+        return Words(column.flatten().to_numpy(), starts - starts[0])
     if pa.types.is_fixed_size_binary(kind):
         start = column.offset * kind.byte_width
         raw = np.frombuffer(column.buffers()[1], dtype=np.uint8)[start : start + len(column) * kind.byte_width]
