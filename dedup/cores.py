@@ -56,6 +56,19 @@ def spread(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Re
                 future.cancel()
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Have FAISS use one core: threads that wait for each other every few microseconds take many times as long."""
+    import faiss
+
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
+
+
 def _on_one_core() -> None:
     """Hold the OpenMP libraries of this thread, and of none other, to one core."""
     import faiss

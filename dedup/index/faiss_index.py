@@ -18,6 +18,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from dedup.cores import alone
 from dedup.errors import ArtifactDamaged
 from dedup.index.protocol import Rows
 from dedup.index.ranking import FAISS_METRIC, ranked
@@ -64,7 +65,8 @@ class FaissIndex:
         each = min(_MOST_COMPONENTS, max(1, dimension // _FEWEST_PARTS))
         parts = -(-dimension // each)
         index = faiss.IndexPQFastScan(parts * each, parts, 4)
-        index.train(_padded(vectors[:: max(1, len(vectors) // _TRAINED_ON)], parts * each))
+        with alone():  # 96 times 25 rounds of a small product
+            index.train(_padded(vectors[:: max(1, len(vectors) // _TRAINED_ON)], parts * each))
         for start in range(0, len(vectors), _ADDED):
             index.add(_padded(vectors[start : start + _ADDED], parts * each))
         return cls(index, vectors, metric, recall=0.0)
