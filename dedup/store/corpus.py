@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sqlalchemy import select
@@ -20,6 +21,7 @@ from dedup.text import key_array, key_bytes, normalise
 
 _FETCHED = 10_000
 _TEXTS = 5_000  # keys in one chunk of texts
+_BETWEEN = 2  # times as many rows between the first and the last of them are worth reading, to pass half of them over
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,17 @@ class CorpusReads:
         return found
 
     def _texts_of(self, keys: Sequence[bytes]) -> dict[bytes, str]:
+        """Return the normalised texts of those of ``keys``, ascending, that belong to a recorded question, by key."""
         statement = select(QuestionRow.text_key, QuestionRow.text)
+        # Where all texts are asked for, no other lies between these: to name each key takes twice as long.
+        between = statement.where(QuestionRow.text_key.between(keys[0], keys[-1])).limit(_BETWEEN * len(keys))
         found: dict[bytes, str] = {}
         with self._database.reading() as connection:
-            for key, text in rows_among(connection, statement, QuestionRow.text_key, keys):
-                if key not in found:
+            rows: Sequence[Any] = connection.execute(between).all()
+            if len(rows) == _BETWEEN * len(keys):
+                rows = list(rows_among(connection, statement, QuestionRow.text_key, keys))
+            wanted = set(keys)
+            for key, text in rows:
+                if key in wanted and key not in found:
                     found[key] = normalise(text)
         return found
