@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -16,7 +19,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Column, Connection, LargeBinary, MetaData, Select, Table, and_, delete, exists, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
+from dedup.errors import StoreError
+from dedup.store.database import attach
 from dedup.store.models import Base, table
+from dedup.store.sqlite_file import write_table
 
 Columns: TypeAlias = Mapping[str, NDArray[Any] | Sequence[Any]]
 """Values by column, all of one length; None is NULL."""
@@ -24,7 +30,8 @@ Columns: TypeAlias = Mapping[str, NDArray[Any] | Sequence[Any]]
 T = TypeVar("T")
 
 _CHUNK = 20_000  # rows turned into Python objects at a time
-_PLACES = 30_000  # values in one INSERT for SQLite, which takes at most 32,766; twice as fast as row by row
+_TOGETHER = 1_000  # rows in one INSERT for SQLite, three times as fast as one; it takes at most 32,766 values
+_WORTH_A_FILE = 1 << 18  # rows; fewer are inserted within a second
 _LISTED = 5_000  # values in one IN (...); PostgreSQL takes at most 65,535 parameters, SQLite 32,766
 
 
@@ -70,14 +77,48 @@ def fill(connection: Connection, model: type[Base], columns: Columns) -> None:
     """Add rows, in the order of the primary key, to a table that has none.
 
     SQLite makes the table's indexes afterwards: it sorts once instead of looking for the place of every row. In
-    PostgreSQL that would keep readers waiting.
+    PostgreSQL that would keep readers waiting. Where there are many rows of numbers, SQLite copies table and indexes
+    from a file beside the database (`dedup.store.sqlite_file`), for which the disk needs room.
     """
+    if _worth_a_file(connection, table(model), columns):
+        _copy_from_file(connection, table(model), columns)
+        return
     indexes = table(model).indexes if connection.dialect.name == "sqlite" else ()
     for index in indexes:
         index.drop(connection)
     append(connection, model, columns)
     for index in indexes:
         index.create(connection)
+
+
+def _worth_a_file(connection: Connection, rows: Table, columns: Columns) -> bool:
+    return (
+        connection.dialect.name == "sqlite"
+        and rows.dialect_options["sqlite"]["with_rowid"] is False
+        and list(columns) == rows.c.keys()
+        and all(isinstance(values, np.ndarray) for values in columns.values())
+        and len(next(iter(columns.values()))) >= _WORTH_A_FILE
+    )
+
+
+def _copy_from_file(connection: Connection, rows: Table, columns: Columns) -> None:
+    """Have SQLite copy rows and indexes from a file that is written for it; one that a kill leaves is written over."""
+    name, of_table = rows.name, "FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY type = 'index'"
+    path = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar_one()
+    statements = connection.exec_driver_sql(f"SELECT sql {of_table}", (name,)).scalars().all()
+    file = Path(f"{path}-filling")
+    try:
+        key = rows.primary_key.columns.keys()
+        write_table(file, statements, name, key, {column: np.asarray(columns[column]) for column in columns})
+        attach(connection, file, "filling")
+        connection.exec_driver_sql(f"INSERT INTO main.{name} SELECT * FROM filling.{name}")
+    except OSError as error:
+        raise StoreError(
+            f"{file} cannot be written ({error.strerror}); rows are put there on their way into the database: "
+            "make room beside it"
+        ) from error
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def merge(
@@ -161,11 +202,8 @@ def load(connection: Connection, rows: Table, columns: Columns, on_conflict: str
     """
     names = ", ".join(columns)
     if connection.dialect.name == "sqlite":
-        insert = f"INSERT INTO {rows.name} ({names}) VALUES "
-        place = f"({', '.join('?' * len(columns))})"
-        together = _PLACES // len(columns)
         for chunk in _chunks(connection, rows, columns):
-            _insert(connection, insert, place, on_conflict, together, chunk)
+            _insert(connection, f"INSERT INTO {rows.name} ({names}) VALUES ", on_conflict, chunk)
         return
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {rows.name} ({names}) FROM STDIN") as copy:
@@ -174,19 +212,31 @@ def load(connection: Connection, rows: Table, columns: Columns, on_conflict: str
                 copy.write_row(row)
 
 
-def _insert(
-    connection: Connection, insert: str, place: str, on_conflict: str, together: int, chunk: Sequence[Sequence[Any]]
-) -> None:
-    """Insert a chunk of columns, ``together`` rows a statement, what is left over one by one."""
-    values = np.empty((len(chunk[0]), len(chunk)), dtype=object)
-    for at, column in enumerate(chunk):
-        values[:, at] = column
-    whole = len(values) // together * together
-    if whole:
-        statements = values[:whole].reshape(-1, together * len(chunk)).tolist()
-        connection.exec_driver_sql(insert + ", ".join([place] * together) + on_conflict, list(map(tuple, statements)))
-    if whole < len(values):
-        connection.exec_driver_sql(insert + place + on_conflict, list(map(tuple, values[whole:].tolist())))
+def _insert(connection: Connection, insert: str, on_conflict: str, chunk: Sequence[Sequence[Any]]) -> None:
+    """Insert a chunk of columns, many rows a statement; a value that they all share is given once a statement."""
+    rows = len(chunk[0])
+    shared = tuple(column.count(column[0]) == rows for column in chunk)
+    common = tuple(column[0] for column, one in zip(chunk, shared, strict=True) if one)
+    own = [column for column, one in zip(chunk, shared, strict=True) if not one]
+    values: list[Any] = [None] * (rows * len(own))
+    for at, column in enumerate(own):
+        values[at :: len(own)] = column
+    whole = rows // _TOGETHER * _TOGETHER
+    for first, last, together in ((0, whole, _TOGETHER), (whole, rows, rows - whole)):
+        statements = [
+            common + tuple(values[start * len(own) : (start + together) * len(own)])
+            for start in range(first, last, max(1, together))
+        ]
+        if statements:
+            connection.exec_driver_sql(insert + _places(shared, together) + on_conflict, statements)
+
+
+@lru_cache(maxsize=64)
+def _places(shared: tuple[bool, ...], rows: int) -> str:
+    """Return the places of so many rows' values: those that rows share come first, and are named in each row."""
+    common, own = iter(range(1, len(shared) + 1)), count(sum(shared) + 1)
+    same = [f"?{next(common)}" if one else None for one in shared]
+    return ", ".join(f"({', '.join(place or f'?{next(own)}' for place in same)})" for _ in range(rows))
 
 
 def _chunks(connection: Connection, rows: Table, columns: Columns) -> Iterator[Sequence[Sequence[Any]]]:

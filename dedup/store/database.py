@@ -25,6 +25,7 @@ WRITER_SECONDS = 120  # how long a writer waits for the one before it
 _SECONDS_BETWEEN_TRIES = 0.01
 _WRITER_LOCK = int.from_bytes(b"dedup")
 _IMMEDIATE = "dedup_immediate"
+_ATTACHED = "dedup_attached"
 _SECRETS = ("password", "sslpassword")
 _EXPECTED = "expected sqlite:///dedup.db or postgresql://user@host/name"
 
@@ -92,6 +93,7 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+            event.listen(self.engine, "checkin", _detach_sqlite)
         else:  # by default each statement sees what was committed before it; SQLite's transactions see one state
             self._reading_engine = self.engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -230,6 +232,18 @@ def _log_ahead(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
         time.sleep(_SECONDS_BETWEEN_TRIES)
+
+
+def attach(connection: Connection, file: Path, name: str) -> None:
+    """Have SQLite read another file too, under a name of its own, until the connection is given back."""
+    connection.exec_driver_sql(f"ATTACH ? AS {name}", (str(file),))
+    connection.info[_ATTACHED] = name
+
+
+def _detach_sqlite(connection: sqlite3.Connection | None, entry: ConnectionPoolEntry) -> None:
+    """Let go of what was attached; SQLite does not within a transaction."""
+    if (name := entry.info.pop(_ATTACHED, None)) is not None and connection is not None:
+        connection.execute(f"DETACH {name}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
