@@ -15,13 +15,12 @@ from dedup.adaptation import LogisticWeights, adapt
 from dedup.classifier import Classifier, fit_classifier, require_both_classes, shipped_classifier, spread_of
 from dedup.encoders import Encoder, load_encoder
 from dedup.errors import ClassifierError
-from dedup.evaluation import prior_weights
 from dedup.features import CROWDING
 from dedup.labelled import MeasuredPairs, measure_pairs, pair_components, read_labelled_pairs
 from dedup.progress import Progress
 from dedup.questions import Float64, Int64
 from dedup.settings import Settings
-from dedup.thresholds import threshold_for_precision
+from dedup.thresholds import spread_weights, threshold_for_precision
 
 log = logging.getLogger(__name__)
 
@@ -199,20 +198,20 @@ def _precision_thresholds(
     except ClassifierError as error:
         log.warning("no thresholds by precision: %s", error)
         return []
-    return thresholds_by_precision(probability, labels.duplicate, prior)
+    return thresholds_by_precision(probability, labels.duplicate, labels.component, prior)
 
 
 def thresholds_by_precision(
-    probability: Float64, duplicate: NDArray[np.bool_], prior: float
+    probability: Float64, duplicate: NDArray[np.bool_], component: Int64, prior: float
 ) -> list[Mapping[str, Any]]:
     """Return, for each of `PRECISIONS` that can be had, the threshold, its interval and its recall.
 
     Parameters
     ----------
-    probability, duplicate
-        (n_pairs,): of labelled pairs, each judged without its own label, and the labels.
+    probability, duplicate, component
+        (n_pairs,): of labelled pairs, each judged without its own label; the labels; which pairs share questions.
     """
-    weight = prior_weights(duplicate, prior)
+    weight = spread_weights(duplicate, component, prior)
     found: list[Mapping[str, Any]] = []
     for wanted in PRECISIONS:
         try:

@@ -26,7 +26,7 @@ from dedup.features import FEATURES
 from dedup.priors import prior_under
 from dedup.questions import NATURAL_PRIOR, Float64, Metric
 
-FORMAT = 2
+FORMAT = 3
 FOLDER = "classifiers"
 """Where classifiers are, under the folder of the indexes and in the package."""
 _RANGE = (0.01, 0.99)  # quantiles of a feature's values among the fitted pairs, beyond which it says nothing more

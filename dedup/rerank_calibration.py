@@ -67,10 +67,11 @@ def calibrate_reranking(files: Sequence[str], settings: Settings, *, prior: floa
     fitted = fit(np.arange(len(uncertain)))
     judged = classified.copy()
     thresholds: list[Mapping[str, Any]] = []
+    component = pair_components(labelled)
     try:
-        for some, others in folds(pair_components(labelled)[uncertain], pairs):
+        for some, others in folds(component[uncertain], pairs):
             judged[uncertain[others]] = fit(some).probability(classified[uncertain[others]], logit[others], prior=prior)
-        thresholds = thresholds_by_precision(judged, labelled.duplicate, prior)
+        thresholds = thresholds_by_precision(judged, labelled.duplicate, component, prior)
     except ClassifierError as error:
         log.warning("no thresholds by precision: %s", error)
     return replace(fitted, fit={**fitted.fit, "precision": thresholds})

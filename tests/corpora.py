@@ -58,7 +58,7 @@ def fake_rescoring(classifier: Classifier, scorer: SharedWords) -> Rescoring:
 
 def made_up_features(metric: Metric) -> tuple[Feature, ...]:
     """A feature of a question's surroundings, one with a range and one that is 0 or 1, of weights that are felt."""
-    typical = {Metric.EUCLIDEAN: 0.43, Metric.MANHATTAN: 1.7}[metric]  # among `many_questions`
+    typical = {Metric.EUCLIDEAN: 2.3, Metric.MANHATTAN: 0.59}[metric]  # among `many_questions`
     return (
         Feature("crowding", 1.5 / typical, typical, 0.5 * typical, 1.5 * typical),
         Feature("rare_word_missing", -1.5, 0.6, 0.1, 0.9),

@@ -13,6 +13,7 @@ from dedup.errors import ClassifierError
 from dedup.evaluation import prior_weights, wilson_interval
 from dedup.thresholds import (
     ENOUGH_FLAGGED,
+    spread_weights,
     threshold_for_cost,
     threshold_for_precision,
 )
@@ -50,6 +51,35 @@ def test_it_is_the_smallest_with_the_precision_on_every_step_above(seed: int, wa
     assert found.recall == pytest.approx(true / weight[duplicate].sum())
     assert found.low < found.precision < found.high
     assert found.precision >= wanted
+
+
+def test_pairs_that_share_no_question_are_weighted_to_the_prior_and_nothing_else() -> None:
+    _, duplicate = judged(1)
+    weight = spread_weights(duplicate, np.arange(len(duplicate)) // 3, 0.369)
+    np.testing.assert_allclose(weight, prior_weights(duplicate, 0.369))
+
+
+def test_one_subject_counts_as_half_a_per_cent_of_the_pairs() -> None:
+    _, duplicate = judged(2)
+    component = np.maximum(np.arange(len(duplicate)) - 999, 0)  # the first thousand hang together
+    weight = spread_weights(duplicate, component, 0.369)
+    assert weight.sum() == pytest.approx(len(duplicate))
+    assert weight[duplicate].sum() == pytest.approx(0.369 * len(duplicate))
+    for kind in (duplicate, ~duplicate):
+        inside, outside = weight[kind & (component == 0)], weight[kind & (component > 0)]
+        np.testing.assert_allclose(inside, outside[0] * 20 / 1000)  # half a per cent of 4,000 pairs are 20
+
+
+def test_mistakes_about_one_subject_do_not_decide_which_threshold_has_a_precision() -> None:
+    probability, duplicate = judged(3)
+    component = np.arange(4000)
+    alone = threshold_for_precision(probability, duplicate, spread_weights(duplicate, component, 0.369), 0.8)
+    probability, duplicate = np.append(probability, np.full(400, 1.0)), np.append(duplicate, np.arange(400) % 2 == 0)
+    component = np.append(component, np.full(400, 4000))
+    with pytest.raises(ClassifierError, match="no threshold"):
+        threshold_for_precision(probability, duplicate, prior_weights(duplicate, 0.369), 0.8)
+    found = threshold_for_precision(probability, duplicate, spread_weights(duplicate, component, 0.369), 0.8)
+    assert found.threshold == pytest.approx(alone.threshold, abs=0.1)
 
 
 def test_the_rows_may_come_in_any_order() -> None:

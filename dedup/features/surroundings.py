@@ -1,8 +1,11 @@
-"""How crowded it is around a question: how far its neighbours lie, apart from the nearest few.
+"""How crowded it is around a question: how near its neighbours lie, apart from the nearest few.
 
 In a corpus on one subject every question lies near others that ask something else, so that a distance that means
 "duplicate" among general questions means little. The neighbours are looked for in a sample of a fixed size: in the
 whole corpus they would come nearer as it grows, and a probability would change with the number of questions.
+
+It is the inverse of their mean distance, so that what varies most is how dense it is where it is dense. As features of
+a classifier, the distance itself ranks other sites' pairs worse and makes a third more candidates (docs/quality.md).
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ FEWEST = 1229
 """A smaller corpus has no surroundings: in proportion, the first of its ranks would be the nearest of all, which may be
 the question's own duplicate, and any other rank would not be comparable with what a classifier was fitted on."""
 
-_BITS = 6  # of a mean distance that count: steps of 1.6 to 3.1%, see `_coarsely`
+_BITS = 6  # of a crowding that count: steps of 1.6 to 3.1%, see `_coarsely`
+_NEAREST_MEAN = 0.01  # of equal vectors only: a smaller mean distance counts as this, which no classifier can tell
 _RANKS = (5, 15)  # of `REFERENCE_SIZE`, the nearest is 1: the mean of so many hardly depends on a single one
 _BLOCK = 1024  # questions measured at once
 
@@ -61,10 +65,12 @@ def choose_reference(keys: Keys, embeddings: Float32) -> Reference:
 def crowding(
     keys: Keys, embeddings: Float32, reference: Reference, metric: Metric, near: Near | None = None
 ) -> Float32:
-    """Return the mean distance of each question to its neighbours of `Reference.ranks`: (n,) float32, in ``metric``.
+    """Return 1 / the mean distance of each question to its neighbours of `Reference.ranks`: (n,) float32.
+
+    The distance is in ``metric``.
 
     To six binary digits: with every new question the sample may change, and a mean that moved in its fourth digit would
-    move the probability of every pair of that question on record.
+    move the probability of every pair of that question on record. At the most 100.
 
     A question of the reference is not its own neighbour: it is known by its key, not by its place. NaN throughout where
     the reference has fewer than `FEWEST` questions.
@@ -79,7 +85,7 @@ def crowding(
     Notes
     -----
     The neighbours are the nearest of the 32 that are nearest in L2, and each distance is measured by itself, so that
-    the result does not depend on what else is asked with it. In L2 it is exact. In L1 a few of the
+    the result does not depend on what else is asked with it. In L2 the neighbours are exact. In L1 a few of the
     fifteen are missed for ones hardly farther, as L1 follows L2 closely among unit vectors: the mean is .1% too large,
     at the most 1% (measured in 384 dimensions).
     """
@@ -98,7 +104,8 @@ def crowding(
         apart[reference.keys[rows] == keys[some, None]] = np.inf
         apart.sort(axis=1)
         # Summed in double precision: the mean of equal distances is that distance.
-        crowded[some] = _coarsely(apart[:, first - 1 : last].mean(axis=1, dtype=np.float64))
+        mean = apart[:, first - 1 : last].mean(axis=1, dtype=np.float64)
+        crowded[some] = _coarsely(1 / np.maximum(mean, _NEAREST_MEAN))
 
     for _ in spread(measure, range(0, len(keys), _BLOCK)):
         pass

@@ -229,7 +229,7 @@ def test_explain_tells_what_each_feature_adds_and_what_is_not_known(
     save_classifier(classifier, settings.indexes)
     told = dedup("explain", "Can 3 cats eat rice?", "Can 4 cats eat rice?", "--json").json
     crowding, missing, numbers = told["classifier"]["features"]
-    assert crowding == {"name": "crowding", "value": None, "typical": 0.43, "log_odds": 0.0}  # of five questions
+    assert crowding == {"name": "crowding", "value": None, "typical": 2.3, "log_odds": 0.0}  # of five questions
     assert numbers == {"name": "different_numbers", "value": 1.0, "typical": 0.0, "log_odds": -2.0}
     assert 0 < missing["value"] <= 1
     text = dedup("explain", "Can 3 cats eat rice?", "Can 4 cats eat rice?").out

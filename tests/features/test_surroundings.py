@@ -30,12 +30,12 @@ def corpus(n: int, dimension: int = 64) -> tuple[Keys, Float32]:
 def exactly(keys: Keys, vectors: Float32, reference: Reference, metric: Metric, first: int, last: int) -> np.ndarray:
     apart = cdist(vectors.astype(np.float64), reference.vectors.astype(np.float64), SCIPY[metric])
     apart[keys[:, None] == reference.keys[None, :]] = np.inf
-    return np.sort(apart, axis=1)[:, first - 1 : last].mean(axis=1)
+    return 1 / np.sort(apart, axis=1)[:, first - 1 : last].mean(axis=1)
 
 
 @metrics
 @pytest.mark.parametrize(("n", "first", "last"), [(5000, 5, 15), (2048, 2, 8), (FEWEST, 2, 5)])
-def test_crowding_is_the_mean_distance_of_its_ranks(metric: Metric, n: int, first: int, last: int) -> None:
+def test_crowding_is_the_inverse_of_a_mean_distance(metric: Metric, n: int, first: int, last: int) -> None:
     keys, vectors = corpus(n)
     reference = choose_reference(keys, vectors)
     assert reference.ranks == (first, last)
@@ -76,8 +76,8 @@ def test_itself_is_known_by_its_key_and_equal_vectors_of_others_count() -> None:
     inside = crowding(keys[:1], vectors[:1], reference, Metric.EUCLIDEAN)
     outside = crowding(some_keys(99, 1), vectors[:1], reference, Metric.EUCLIDEAN)
     fifth = exactly(keys[:1], vectors[:1], reference, Metric.EUCLIDEAN, 5, 5)
-    assert outside == 0  # the second to the fifth of five equal ones
-    assert inside == pytest.approx(fifth / 4, rel=STEP)
+    assert outside == pytest.approx(100, rel=STEP)  # the second to the fifth of five equal ones: the most there is
+    assert inside == pytest.approx(4 * fifth, rel=STEP)
 
 
 @metrics
@@ -86,7 +86,7 @@ def test_a_question_among_many_is_more_crowded_than_one_by_itself(metric: Metric
     alone = random_unit_rows(7, 300, 64)
     vectors, keys = np.concatenate([crowd, alone]), some_keys(6, 1300)
     found = crowding(keys, vectors, choose_reference(keys, vectors), metric)
-    assert found[:1000].max() < found[1000:].min()
+    assert found[:1000].min() > found[1000:].max()
 
 
 def test_a_small_corpus_has_no_surroundings() -> None:
