@@ -12,6 +12,7 @@ they are passed over. Both cost a little; `dedup.index.build` says when an index
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import faiss
@@ -20,9 +21,10 @@ from numpy.typing import NDArray
 
 from dedup.cores import alone
 from dedup.errors import ArtifactDamaged
+from dedup.index.pieces import Pieces
 from dedup.index.protocol import Rows
 from dedup.index.ranking import FAISS_METRIC, ranked
-from dedup.questions import Float32, Metric, Neighbours
+from dedup.questions import Float32, Int64, Metric, Neighbours
 from dedup.settings import IndexKind
 
 _ADDED = 16_384  # vectors coded at once
@@ -109,7 +111,7 @@ class FaissIndex:
         wanted = min(self.proposed * max(k, _FEWEST_ASKED) if self._coded else k, len(self))
         padded, asked = _padded(queries, int(self._index.d)), self._with_spare(wanted)
         while True:
-            _, proposed = self._index.search(padded, max(1, min(asked, self.rows)))
+            proposed = self._propose(padded, max(1, min(asked, self.rows)))
             alive = proposed >= 0
             if len(self) < self.rows:
                 alive &= ~self.dead[proposed]
@@ -118,6 +120,16 @@ class FaissIndex:
                 proposed[~alive | (np.cumsum(alive, axis=1) > wanted)] = -1
                 return ranked(queries, self._vectors, proposed, k, self.metric)
             asked = 2 * asked + 1  # the dead can lie together, around a query
+
+    def _propose(self, queries: Float32, k: int) -> Int64:
+        if not self._coded:
+            return self._index.search(queries, k)[1]
+        return self._pieces.propose(queries, k)
+
+    @cached_property
+    def _pieces(self) -> Pieces:
+        assert isinstance(self._index, faiss.IndexPQFastScan)
+        return Pieces(self._index)
 
     def _with_spare(self, wanted: int) -> int:
         """Return how many rows to ask for so that hardly ever fewer than ``wanted`` of them are alive.

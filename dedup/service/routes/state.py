@@ -10,12 +10,13 @@ from dedup.service.engine import Service
 from dedup.service.measures import Measures
 
 
-def _service(request: Request) -> Service:
+# Coroutines, so that FastAPI does not have a thread look up an attribute.
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def _measures(request: Request) -> Measures:
+async def _measures(request: Request) -> Measures:
     measures: Measures = request.app.state.measures
     return measures
 
