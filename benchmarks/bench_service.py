@@ -2,7 +2,9 @@
 
 Starts `dedup serve` over what is recorded there, asks from another process over loopback, and prints JSON: the time
 from the start until it is ready; one client's latencies; then queries that come at a rate, whether the ones before have
-been answered or not (an open loop, so that waiting counts), up to several times what it can serve.
+been answered or not (an open loop, so that waiting counts); and last several times the highest of these rates: what
+becomes of those that are served, of the memory, and how soon after the last of these queries one client is served as
+before.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from pathlib import Path
 import numpy as np
 
 _READY_SECONDS = 120.0
+_IN_A_ROW = 10
+_OVERLOAD_SECONDS = 8.0
 
 
 @dataclass(slots=True)
@@ -96,6 +100,18 @@ async def at_rate(port: int, texts: Sequence[str], rate: float, seconds: float) 
     return seen
 
 
+async def recovered(port: int, texts: Sequence[str], usual: float) -> float:
+    """Return after how many seconds of asking one question after the other ten in a row took at most twice as usual."""
+    start, connection, quick = time.perf_counter(), Connection(port), 0
+    for text in texts:
+        asked = time.perf_counter()
+        status = await connection.query(text)
+        quick = quick + 1 if status == 200 and time.perf_counter() - asked <= 2 * usual else 0
+        if quick == _IN_A_ROW:
+            break
+    return time.perf_counter() - start
+
+
 def started(db: str, indexes: str, port: int) -> tuple[subprocess.Popen[bytes], float]:
     """Start the service and return it once it is ready, and after how many seconds that was."""
     start = time.perf_counter()
@@ -112,6 +128,23 @@ def started(db: str, indexes: str, port: int) -> tuple[subprocess.Popen[bytes], 
         time.sleep(0.02)
     process.kill()
     raise SystemExit("the service was not ready in time; its own output says why")
+
+
+async def overloaded(
+    port: int, texts: Sequence[str], rate: float, usual: float, process: subprocess.Popen[bytes]
+) -> dict[str, object]:
+    """Ask far more than can be served, twice: memory that grows with refused queries would grow the second time too."""
+    first = await at_rate(port, texts, rate, _OVERLOAD_SECONDS)
+    between = resident_mb(process)
+    second = await at_rate(port, texts, rate, _OVERLOAD_SECONDS)
+    seconds = await recovered(port, texts, usual)
+    return {
+        "rate": rate,
+        **second.told(),
+        "statuses_of_the_first": dict(first.statuses),
+        "resident_mb": [between, resident_mb(process)],
+        "recovery_seconds": round(seconds, 2),
+    }
 
 
 def resident_mb(process: subprocess.Popen[bytes]) -> int:
@@ -139,6 +172,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1000, help="of the one client")
     parser.add_argument("--rates", type=float, nargs="*", default=[100, 200, 400, 1000], help="queries a second")
     parser.add_argument("--seconds", type=float, default=8.0, help="at each rate")
+    parser.add_argument("--overload", type=float, default=5.0, help="times the highest of the rates")
     asked = parser.parse_args()
     texts = sampled_texts(asked.db, 2000)
     with socket.socket() as taken:
@@ -148,11 +182,14 @@ def main() -> None:
     try:
         asyncio.run(one_client(port, texts[:50]))
         found: dict[str, object] = {"ready_seconds": round(ready, 2), "resident_mb": resident_mb(process)}
-        found["one_client"] = asyncio.run(one_client(port, (texts * 10)[: asked.queries])).told()
+        alone = asyncio.run(one_client(port, (texts * 10)[: asked.queries]))
+        found["one_client"] = alone.told()
         for rate in asked.rates:
             found[f"rate_{rate:g}"] = asyncio.run(at_rate(port, texts, rate, asked.seconds)).told()
             found[f"resident_mb_after_{rate:g}"] = resident_mb(process)
         if asked.rates:
+            usual = float(np.median(alone.seconds))
+            found["overload"] = asyncio.run(overloaded(port, texts, max(asked.rates) * asked.overload, usual, process))
             found["one_client_after"] = asyncio.run(one_client(port, texts[:200])).told()
     finally:
         process.terminate()

@@ -18,7 +18,7 @@ from dedup.service.measures import Measures
 from dedup.service.pages import router as pages
 from dedup.service.pages.queues import ReviewQueues
 from dedup.service.problems import ProblemDetails, handle_problems
-from dedup.service.routes import clusters, health, labels, queries, questions, reviews, runs
+from dedup.service.routes import clusters, exports, health, labels, queries, questions, reviews, runs
 
 _THREADS = 12  # each may hold a connection to the database: SQLAlchemy's pool has 15, of which the service uses two
 
@@ -46,7 +46,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.measures = measures
     app.state.review_queues = ReviewQueues()
     app.state.gate = Gate(service.store, rate=service.limits.rate)
-    for routes in (queries, questions, clusters, reviews, labels, runs, health, pages):
+    for routes in (queries, questions, clusters, reviews, labels, exports, runs, health, pages):
         app.include_router(routes.router)
     handle_problems(app)
     app.add_middleware(

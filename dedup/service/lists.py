@@ -50,8 +50,8 @@ def also_as_rows() -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {CSV: text, JSON_LINES: text}}}
 
 
-def preferred(accept: str) -> str:
-    """Return the media type offered that a client prefers; JSON where it names none of them.
+def preferred(accept: str, offered: Sequence[str] = _OFFERED) -> str:
+    """Return the media type ``offered`` that a client prefers; the first where it names none of them.
 
     Source: RFC 9110, section 12.5.1, without specificity: of what is named, the highest weight, then the first.
     """
@@ -63,8 +63,8 @@ def preferred(accept: str) -> str:
             weights.setdefault(kind.lower(), float(weight))
         except ValueError:
             weights.setdefault(kind.lower(), 0.0)
-    named = {kind: weight for kind, weight in weights.items() if kind in _OFFERED and weight > 0}
-    return max(named, key=lambda kind: named[kind]) if named else JSON
+    named = {kind: weight for kind, weight in weights.items() if kind in offered and weight > 0}
+    return max(named, key=lambda kind: named[kind]) if named else offered[0]
 
 
 def _rows(page_of: PageOf[Row], start: Key | None) -> Iterator[dict[str, Any]]:

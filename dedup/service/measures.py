@@ -5,6 +5,7 @@ Source of the names: Prometheus, "Metric and label naming".
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from dedup.errors import NoGeneration
 from dedup.service.engine import Service
 from dedup.service.snapshot import Snapshot
+from dedup.store import Verdict
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -33,6 +35,12 @@ class Measures:
         )
         self._answers = Counter(
             "dedup_answers", "Queries answered, by whether it was asked before.", ["decision"], registry=self._registry
+        )
+        self._reviewed = Gauge(
+            "dedup_reviewed_pairs",
+            "Pairs that people have judged, by what was decided: same, different, or disagreed.",
+            ["decision"],
+            registry=self._registry,
         )
         gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "dedup_waiting_queries": ("Queries that wait for their answer.", lambda: service.waiting),
@@ -63,6 +71,9 @@ class Measures:
 
     def text(self) -> bytes:
         """Return everything in the text exposition format."""
+        decided = Counts(each.agreed for each in self._service.store.reviewed())
+        for decision in (Verdict.SAME, Verdict.DIFFERENT, None):
+            self._reviewed.labels(decision or "disagreed").set(decided[decision])
         return generate_latest(self._registry)
 
     def _of(self, value: Callable[[Snapshot], float], otherwise: float = float("nan")) -> float:

@@ -285,7 +285,11 @@ def test_metrics_count_what_was_answered(client: TestClient) -> None:
     ask(client, "Can cats eat rice?")
     ask(client, "An altogether other matter of taxes")
     add(client, {"id": "77", "text": "Who peels onions?"})
+    judged = {"left": {"id": "1"}, "right": {"id": "3"}, "verdict": "different"}
+    assert client.post("/v1/reviews", json=judged).status_code == 200
     measured = client.get("/metrics").text
+    assert 'dedup_reviewed_pairs{decision="different"} 1.0' in measured
+    assert 'dedup_reviewed_pairs{decision="same"} 0.0' in measured
     assert 'dedup_answers_total{decision="duplicate"} 1.0' in measured
     assert 'dedup_answers_total{decision="new"} 1.0' in measured
     assert 'dedup_http_request_seconds_count{method="POST",route="/v1/query",status="200"} 2.0' in measured

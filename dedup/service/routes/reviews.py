@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from math import isnan
 from typing import Annotated
@@ -18,7 +19,7 @@ from dedup.service.lists import JSON, Accept, Cursor, Key, Limit, also_as_rows, 
 from dedup.service.problems import documented
 from dedup.service.routes.state import TheService
 from dedup.service.schemas import Incoming, Name, Page, QuestionOut, Threshold
-from dedup.store import ReviewRecord, Stratum, Verdict
+from dedup.store import ReviewRecord, Store, Stratum, Verdict
 
 router = APIRouter(prefix="/v1/reviews", tags=["reviews"], responses=documented(401, 403, 422, 429, 500, 503))
 
@@ -61,9 +62,13 @@ class VerdictIn(Incoming):
 
 
 class ReviewRow(BaseModel):
-    """A verdict that was given; ``undone_at`` where it was taken back."""
+    """A verdict that was given; ``undone_at`` where it was taken back. A question that was deleted since has no id."""
 
     review: int
+    left: str | None
+    left_source: str | None
+    right: str | None
+    right_source: str | None
     verdict: Verdict
     reviewer: str
     stratum: Stratum
@@ -73,18 +78,29 @@ class ReviewRow(BaseModel):
     undone_at: datetime | None
 
     @classmethod
-    def of(cls, review: ReviewRecord) -> ReviewRow:
-        """Return a record as it goes out."""
-        return cls(
-            review=review.id,
-            verdict=review.verdict,
-            reviewer=review.reviewer,
-            stratum=review.stratum,
-            distance=review.distance,
-            probability=review.probability,
-            at=review.at,
-            undone_at=review.undone_at,
-        )
+    def all_of(cls, store: Store, reviews: Sequence[ReviewRecord]) -> list[ReviewRow]:
+        """Return records as they go out."""
+        questions = store.questions([number for review in reviews for number in (review.left, review.right)])
+        rows = []
+        for review in reviews:
+            left, right = questions.get(review.left), questions.get(review.right)
+            rows.append(
+                cls(
+                    review=review.id,
+                    left=left.id if left else None,
+                    left_source=left.source if left else None,
+                    right=right.id if right else None,
+                    right_source=right.source if right else None,
+                    verdict=review.verdict,
+                    reviewer=review.reviewer,
+                    stratum=review.stratum,
+                    distance=review.distance,
+                    probability=review.probability,
+                    at=review.at,
+                    undone_at=review.undone_at,
+                )
+            )
+        return rows
 
 
 class ShareOut(BaseModel):
@@ -140,13 +156,15 @@ def give(verdict: VerdictIn, caller: Reviewer, service: TheService) -> ReviewRow
     review = service.store.record_review(
         verdict.left.number, verdict.right.number, verdict.verdict, caller.actor, verdict.stratum
     )
-    return ReviewRow.of(review)
+    (row,) = ReviewRow.all_of(service.store, [review])
+    return row
 
 
 @router.delete("/{review}", summary="Take a verdict back", responses=documented(404))
 def undo(review: Annotated[int, Path(ge=0, lt=2**31)], caller: Reviewer, service: TheService) -> ReviewRow:
     """Take back one's own verdict; it stays on record, with the time."""
-    return ReviewRow.of(service.store.undo_review(review, caller.actor))
+    (row,) = ReviewRow.all_of(service.store, [service.store.undo_review(review, caller.actor)])
+    return row
 
 
 @router.get("/given", summary="Verdicts", response_model=Page[ReviewRow], responses=also_as_rows())
@@ -157,7 +175,7 @@ def given(
 
     def page(before: Key | None) -> tuple[list[ReviewRow], Key | None]:
         found = service.store.reviews(limit, before=None if before is None else int(before[0]))
-        return [ReviewRow.of(each) for each in found], (found[-1].id,) if len(found) == limit else None
+        return ReviewRow.all_of(service.store, found), (found[-1].id,) if len(found) == limit else None
 
     return answer_list(page, cursor, accept, length=1)
 
