@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from contextvars import copy_context
+from functools import partial
+from typing import Any, TypeVar
 
 from dedup.memory import ease
 
@@ -54,6 +56,21 @@ def spread(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Re
         finally:
             for future in under_way:
                 future.cancel()
+
+
+def ahead(made: Iterator[Result]) -> Iterator[Result]:
+    """Yield what is made, each while the next is made by a thread of its own; an error comes in its turn.
+
+    For what spends its time in Python, beside what spends it outside Python's lock.
+    """
+    end = object()
+    # Log lines of the thread are about the same run.
+    make = partial(copy_context().run, next, made, end)
+    with ThreadPoolExecutor(1) as pool:
+        under_way: Future[Any] = pool.submit(make)
+        while (item := under_way.result()) is not end:
+            under_way = pool.submit(make)
+            yield item
 
 
 @contextmanager

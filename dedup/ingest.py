@@ -10,15 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
+from dedup.cores import ahead
 from dedup.dumps import DumpOptions, read_dump
 from dedup.errors import DedupError, RowError
 from dedup.progress import Progress
 from dedup.questions import Label, Question, Rejected
 from dedup.settings import OnError, Settings
-from dedup.store import Store
+from dedup.store import Given, Store, identify
 
 # A batch is one transaction: large ones touch each page of the database's indexes once, but have to fit in memory.
-_BATCH_QUESTIONS = 50_000
+_BATCH_ROWS = 50_000
 _BATCH_CHARACTERS = 16 << 20
 
 
@@ -77,15 +78,19 @@ def ingest(
     added = changed = repeated = labels = 0
     with _Rejects(rejects_file, settings.on_error) as rejects, progress.stage("read", "questions") as advance:
         for dump in dumps:
-            for questions, judged in _batches(dump, dump_options(settings), rejects):
-                recorded = store.record_questions(run_id, questions)
+            batches = _batches(dump, dump_options(settings))
+            # Of what is no file nobody knows when it comes: a thread that waits for it could not be stopped.
+            for batch in ahead(batches) if Path(dump).is_file() else batches:
+                for rejected in batch.rejected:
+                    rejects.add(rejected)
+                recorded = store.record_identified(run_id, batch.questions)
                 for question in recorded.conflicts:
                     rejects.add(_conflict(dump, question))
-                labels += store.record_labels(run_id, Path(dump).name, judged)
+                labels += store.record_labels(run_id, Path(dump).name, batch.labels)
                 added += recorded.added
                 changed += recorded.changed
                 repeated += recorded.unchanged
-                advance(len(questions))
+                advance(len(batch.questions))
     return Ingested(
         read=added + changed + repeated + rejects.reasons.total(),
         added=added,
@@ -97,9 +102,17 @@ def ingest(
     )
 
 
-def _batches(dump: str, options: DumpOptions, rejects: _Rejects) -> Iterator[tuple[list[Question], list[Label]]]:
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    questions: Sequence[Given]
+    labels: Sequence[Label]
+    rejected: Sequence[Rejected]
+
+
+def _batches(dump: str, options: DumpOptions) -> Iterator[_Batch]:
     questions: list[Question] = []
     labels: list[Label] = []
+    rejected: list[Rejected] = []
     characters = 0
     for record in read_dump(dump, options):
         match record:
@@ -109,11 +122,11 @@ def _batches(dump: str, options: DumpOptions, rejects: _Rejects) -> Iterator[tup
             case Label():
                 labels.append(record)
             case Rejected():
-                rejects.add(record)
-        if len(questions) + len(labels) >= _BATCH_QUESTIONS or characters >= _BATCH_CHARACTERS:
-            yield questions, labels
-            questions, labels, characters = [], [], 0
-    yield questions, labels
+                rejected.append(record)
+        if len(questions) + len(labels) + len(rejected) >= _BATCH_ROWS or characters >= _BATCH_CHARACTERS:
+            yield _Batch(identify(questions), labels, rejected)
+            questions, labels, rejected, characters = [], [], [], 0
+    yield _Batch(identify(questions), labels, rejected)
 
 
 def _conflict(dump: str, question: Question) -> Rejected:

@@ -9,7 +9,7 @@ import faiss
 import pytest
 import torch
 
-from dedup.cores import core_count, spread
+from dedup.cores import ahead, core_count, spread
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -49,3 +49,27 @@ def test_libraries_have_one_core_in_each_task_and_their_own_number_again_afterwa
     seen = set(spread(lambda _: (faiss.omp_get_max_threads(), torch.get_num_threads()), range(20)))
     assert seen == ({(1, 1)} if cores > 1 else {(1, before)})
     assert (faiss.omp_get_max_threads(), torch.get_num_threads()) == (cores, before)
+
+
+def test_what_is_made_ahead_comes_in_order_and_an_error_in_its_turn() -> None:
+    def made() -> Iterator[int]:
+        yield from range(3)
+        raise ValueError("at the end")
+
+    coming = ahead(made())
+    assert [next(coming) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="at the end"):
+        next(coming)
+    assert list(ahead(iter(()))) == []
+
+
+def test_the_next_is_made_while_one_is_used() -> None:
+    asked = [threading.Event() for _ in range(3)]
+
+    def made() -> Iterator[int]:
+        for number, event in enumerate(asked):
+            event.set()
+            yield number
+
+    for number in ahead(made()):
+        assert all(event.wait(10) for event in asked[: number + 2])

@@ -7,9 +7,9 @@ which `recorded` reads and `history` remembers, `publication` says what is in se
 what people decided and `choices` which questions they prefer; `generations` is the book of indexes, of which `vectors`
 and `shared` hold those that several machines search; `retention` forgets, `soundness` checks, `copying` gives every
 table as a file and takes it back; `locking` lets one job at a time change what is recorded. Below them `bulk` writes
-many rows at once, `differences` says which, `revision` counts the corpus's changes, `retries` begins again what the
-server gave up, `database` holds connections and transactions, `models` and `service_models` the tables, `schema` their
-revision.
+many rows at once (`sqlite_file` as SQLite's own pages), `differences` says which, `revision` counts the corpus's
+changes, `retries` begins again what the server gave up, `database` holds connections and transactions, `models` and
+`service_models` the tables, `schema` their revision.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from dedup.store.browse import (
     QuestionRecord,
     Representative,
 )
+from dedup.store.changes import Given
 from dedup.store.choices import Choice, Choices
 from dedup.store.copying import Copying, Snapshot, copy_in, is_in_use
 from dedup.store.corpus import Corpus, CorpusReads
@@ -46,7 +47,7 @@ from dedup.store.history import (
     History,
     PairChange,
 )
-from dedup.store.ingest import Ingest, RecordedBatch
+from dedup.store.ingest import Ingest, RecordedBatch, identify
 from dedup.store.locking import database_lock
 from dedup.store.paging import ClusterOrder, Duplicate, Pages, ServiceState
 from dedup.store.publication import GenerationRecord, InService, Publications
@@ -84,6 +85,7 @@ __all__ = [
     "ExportedPair",
     "ExportedQuestion",
     "GenerationRecord",
+    "Given",
     "InService",
     "Member",
     "OldRun",
@@ -116,6 +118,7 @@ __all__ = [
     "database_lock",
     "display_url",
     "has_password",
+    "identify",
     "is_in_use",
     "pair_places",
     "upgrade",

@@ -34,13 +34,32 @@ class RecordedBatch:
     conflicts: tuple[Question, ...]  # an id that this run has seen with another text key; the first one stays
 
 
+def identify(batch: Sequence[Question]) -> list[Given]:
+    """Return questions with their numbers and text keys.
+
+    Raises
+    ------
+    StoreError
+        Where a question cannot be stored (a NUL character, half a surrogate pair, an id over
+        `dedup.questions.MAX_NAME_BYTES`).
+    """
+    refuse_unstorable(batch)
+    numbers = [question_key(question.source, question.id) for question in batch]
+    keys = [text_key(normalise(question.text)) for question in batch]
+    return list(zip(numbers, keys, batch, strict=True))
+
+
 class Ingest:
     """The store's writes of what a dump holds."""
 
     _database: Database
 
-    @retried
     def record_questions(self, run_id: int, batch: Sequence[Question]) -> RecordedBatch:
+        """Record a batch as `record_identified` does; StoreError as there and in `identify`."""
+        return self.record_identified(run_id, identify(batch))
+
+    @retried
+    def record_identified(self, run_id: int, given: Sequence[Given]) -> RecordedBatch:
         """Record a batch in one transaction; a rerun of the same batch changes nothing.
 
         A question of an earlier run takes the text, time, score, views and tags it has now. One that this run has
@@ -53,14 +72,9 @@ class Ingest:
         Raises
         ------
         StoreError
-            Where a question cannot be stored (a NUL character, half a surrogate pair, an id over
-            `dedup.questions.MAX_NAME_BYTES`), or its number belongs to another question. Nothing of the batch is
-            recorded then.
+            Where the number of a question belongs to another one. Nothing of the batch is recorded then.
         """
-        refuse_unstorable(batch)
-        numbers = [question_key(question.source, question.id) for question in batch]
-        keys = [text_key(normalise(question.text)) for question in batch]
-        given: list[Given] = list(zip(numbers, keys, batch, strict=True))
+        numbers = [number for number, _, _ in given]
         in_order = sorted(given, key=itemgetter(0))
         repeated = _repeated(numbers)
         with self._database.writing() as connection:
@@ -73,7 +87,7 @@ class Ingest:
             if new or changes.is_new:
                 raise_corpus_revision(connection)
         added = len(new) + changes.added
-        unchanged = len(batch) - added - changes.changed - len(changes.conflicts)
+        unchanged = len(given) - added - changes.changed - len(changes.conflicts)
         return RecordedBatch(added, changes.changed, unchanged, changes.conflicts)
 
     def record_labels(self, run_id: int, origin: str, batch: Sequence[Label]) -> int:

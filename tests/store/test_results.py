@@ -19,6 +19,7 @@ from dedup.store import (
     RunOutcome,
     RunState,
     Store,
+    bulk,
 )
 from dedup.store.bulk import remove
 from dedup.store.models import Base, ClusterRow, MemberRow, PairRow
@@ -119,8 +120,12 @@ def filled(store: Store) -> Store:
     return store
 
 
+@pytest.mark.parametrize("worth_a_file", [1, bulk._WORTH_A_FILE])
 @pytest.mark.parametrize("seed", range(3))
-def test_each_run_replaces_what_the_last_one_found(filled: Store, seed: int) -> None:
+def test_each_run_replaces_what_the_last_one_found(
+    filled: Store, seed: int, worth_a_file: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "_WORTH_A_FILE", worth_a_file)
     rng = np.random.default_rng(seed)
     found = random_found(rng)
     pairs: dict = {}
