@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dedup.encoders.protocol import unit_rows
 from dedup.encoders.tokens import read_tokenizer
@@ -21,6 +22,8 @@ from dedup.questions import Float32, Metric
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+_FEW = 16  # texts up to which their tokens' vectors are looked up one by one
 
 
 class StaticEncoder:
@@ -35,25 +38,37 @@ class StaticEncoder:
     @property
     def dimension(self) -> int:
         """The length of a vector."""
-        return int(self._vectors.shape[1])
+        return int(self._stored[0].shape[1])
 
     def encode(self, texts: Sequence[str]) -> Float32:
         """See `Encoder.encode`; exactly the same for a text, whatever else is in the call.
 
         A text of which no token is known (the tokenizer gives none) has the vector of all tokens, averaged.
         """
-        from scipy.sparse import csr_array
-
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         tokens = [encoding.ids for encoding in encodings]
+        vectors = self._sums_of_few(tokens) if len(texts) <= _FEW else self._sums(tokens)
+        unknown = [not own for own in tokens]
+        if any(unknown):
+            vectors[unknown] = self._vectors.mean(axis=0)
+        return unit_rows(vectors, texts)
+
+    def _sums(self, tokens: Sequence[Sequence[int]]) -> Float32:
+        from scipy.sparse import csr_array
+
         counts = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
         ends = np.concatenate([[0], np.cumsum(counts)])
         ids = np.fromiter((token for own in tokens for token in own), dtype=np.int32, count=int(ends[-1]))
         bag = csr_array((np.ones(len(ids), dtype=np.float32), ids, ends), shape=(len(tokens), len(self._vectors)))
-        vectors = np.asarray(bag @ self._vectors, dtype=np.float32)
-        if not counts.all():
-            vectors[counts == 0] = self._vectors.mean(axis=0)
-        return unit_rows(vectors, texts)
+        return np.asarray(bag @ self._vectors, dtype=np.float32)
+
+    def _sums_of_few(self, tokens: Sequence[Sequence[int]]) -> Float32:
+        """Add in the same order, without what SciPy and all tokens' vectors take: a third of a second."""
+        sums: Float32 = np.zeros((len(tokens), self.dimension), dtype=np.float32)
+        for row, own in enumerate(tokens):
+            for vector in self._of(list(own)):
+                sums[row] += vector
+        return sums
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -62,6 +77,16 @@ class StaticEncoder:
     @cached_property
     def _vectors(self) -> Float32:
         """The vector of each token: (vocabulary, dimension) float32."""
+        return self._of(slice(None))
+
+    def _of(self, tokens: list[int] | slice) -> Float32:
+        stored, scale = self._stored
+        vectors = stored[tokens] if scale is None else stored[tokens] * scale[tokens, None]
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+
+    @cached_property
+    def _stored(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """The vectors as the file has them, (vocabulary, dimension), and the scale of each, if they have one."""
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
@@ -70,11 +95,12 @@ class StaticEncoder:
             tensors = load_file(file)
             if tensors.keys() not in ({"embedding.weight"}, {"embeddings", "weights"}):
                 raise ValueError(f"it has {', '.join(tensors)}")
-            whole = tensors.get("embedding.weight")
-            vectors = whole if whole is not None else tensors["embeddings"] * tensors["weights"][:, None]
+            stored, scale = tensors.get("embedding.weight", tensors.get("embeddings")), tensors.get("weights")
+            if stored is None or stored.ndim != 2 or (scale is not None and scale.shape != stored.shape[:1]):
+                raise ValueError("its shapes do not fit each other")
         except (OSError, SafetensorError, KeyError, ValueError, IndexError) as error:
             raise EncoderError(
                 f"{file} does not hold token vectors ({first_line(error)[:120]}); expected embedding.weight, "
                 "or embeddings and weights: save the model again"
             ) from error
-        return np.ascontiguousarray(vectors, dtype=np.float32)
+        return stored, scale

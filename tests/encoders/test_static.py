@@ -126,3 +126,11 @@ def test_a_static_model_with_a_layer_behind_it_is_left_to_sentence_transformers(
     listed.insert(1, {**listed[-1], "idx": 1, "name": "1", "type": "sentence_transformers.models.Dense"})
     (folder / "modules.json").write_text(json.dumps(listed))
     assert type(load_encoder(str(folder), Metric.EUCLIDEAN)).__name__ == "TransformerEncoder"
+
+
+@pytest.mark.parametrize("kind", ["float", "int8"])
+def test_few_texts_have_the_very_vectors_that_they_have_among_many(tmp_path: Path, kind: str) -> None:
+    encoder = load_encoder(str(save(tmp_path / "static", kind=kind)), Metric.MANHATTAN)
+    together = encoder.encode(TEXTS * 20)
+    alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
+    assert np.array_equal(together, np.tile(alone, (20, 1)))
