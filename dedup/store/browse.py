@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, and_, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from dedup.errors import UnknownQuestion, UnknownRecord
@@ -143,7 +143,10 @@ class Browse:
                     question = _question(row[:_WIDTH])
                     copies.setdefault(question.text_key, []).append(question)
                     if question.cluster_id is not None and question.cluster_id not in canonical:
-                        canonical[question.cluster_id] = _question((*row[_WIDTH:], question.cluster_id))
+                        other = row[_WIDTH] is not None
+                        canonical[question.cluster_id] = (
+                            _question((*row[_WIDTH:], question.cluster_id)) if other else question
+                        )
         best = ((key, _best_ranked(questions)) for key, questions in copies.items())
         return {
             key: Representative(question, None if question.cluster_id is None else canonical[question.cluster_id])
@@ -237,12 +240,13 @@ _QUESTION = select(*_columns(QuestionRow), MemberRow.cluster_id).outerjoin(
 )
 _WIDTH = len(_QUESTION.selected_columns)
 
-# The questions of some text keys, each with the canonical question of its cluster: made once, for every query asks it.
+# The questions of some text keys, each with the canonical question of its cluster where that is another one: most are
+# alone, and their own. Made once, for every query asks it.
 _CANONICAL = aliased(QuestionRow)
 _WITH_CANONICAL = (
     _QUESTION.add_columns(*_columns(_CANONICAL))
     .outerjoin(ClusterRow, ClusterRow.id == MemberRow.cluster_id)
-    .outerjoin(_CANONICAL, _CANONICAL.id == ClusterRow.canonical_id)
+    .outerjoin(_CANONICAL, and_(_CANONICAL.id == ClusterRow.canonical_id, _CANONICAL.id != QuestionRow.id))
     .where(QuestionRow.text_key.in_(bindparam("keys", expanding=True)))
 )
 

@@ -88,7 +88,8 @@ class Database:
         connect_args: dict[str, Any] = (
             {"timeout": WRITER_SECONDS} if self.is_sqlite else {"connect_timeout": CONNECT_SECONDS}
         )
-        self.engine = create_engine(self.address, connect_args=connect_args, hide_parameters=True)
+        # The connection used last is used next: what it holds in its cache is what is asked for again.
+        self.engine = create_engine(self.address, connect_args=connect_args, hide_parameters=True, pool_use_lifo=True)
         self._reading_engine: Engine = self.engine
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
