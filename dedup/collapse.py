@@ -11,7 +11,7 @@ import numpy as np
 
 from dedup.gathering import Gathering, chunks
 from dedup.memory import spacious
-from dedup.questions import Float32, Float64, Int64, Keys, Pairs
+from dedup.questions import Float32, Float64, Int64, Keys, Pairs, key_halves
 from dedup.store import RecordedPairs
 
 
@@ -32,8 +32,10 @@ def collapse(ids: Int64, keys: Keys) -> Texts:
     ids, keys
         (n_questions,) sorted by (key, id).
     """
-    distinct, first, row = np.unique(keys, return_index=True, return_inverse=True)
-    return Texts(distinct, ids[first], row.astype(np.int64))
+    halves = key_halves(keys)
+    first = np.ones(len(keys), dtype=bool)
+    first[1:] = (halves[1:] != halves[:-1]).any(axis=1)
+    return Texts(keys[first], ids[first], np.cumsum(first) - 1)
 
 
 def as_question_pairs(texts: Texts, ids: Int64, pairs: Pairs, probability: Float64) -> RecordedPairs:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dedup.artifacts import writing
 from dedup.encoders.places import (
@@ -26,7 +29,7 @@ from dedup.encoders.places import (
 from dedup.encoders.protocol import Encoder
 from dedup.errors import ArtifactDamaged
 from dedup.progress import Advance, Progress
-from dedup.questions import Float32, Keys
+from dedup.questions import Float32, Int64, Keys, key_halves, key_order, rows_of
 from dedup.text import key_array
 
 _CALL_TEXTS = 4096  # encoded between two signs of progress; enough to fill rows and to keep every core busy
@@ -47,6 +50,7 @@ class VectorStore:
         self._segments: list[Float32] = []
         self._keys: list[Keys] = []
         self._names: list[str] = []
+        self._table: _Table | None = None  # of all keys; made when it is first asked
         for path in sorted(self._folder.glob("segment-*")):
             self._open(path)
 
@@ -62,6 +66,7 @@ class VectorStore:
         self._keys.append(keys)
         self._segments.append(vectors)
         self._names.append(path.name)
+        self._table = None
 
     def append(self, keys: Keys, vectors: Float32) -> None:
         """Keep ``vectors[i]`` as the vector of ``keys[i]``; they are on disk when this returns."""
@@ -76,9 +81,7 @@ class VectorStore:
 
     def missing(self, keys: Keys) -> Keys:
         """Return those of ``keys`` (distinct) that have no vector yet, in their order."""
-        if not self._keys or not len(keys):
-            return keys
-        absent: Keys = keys[~np.isin(keys, np.concatenate(self._keys))]
+        absent: Keys = keys[self._whole().rows(keys) < 0]
         return absent
 
     def places(self, keys: Keys) -> Places:
@@ -89,18 +92,15 @@ class VectorStore:
         KeyError
             If one has no vector; `missing` tells which.
         """
-        at = np.full((len(keys), 2), -1, dtype=np.int32)
-        for number, stored in enumerate(self._keys):
-            wanted = np.flatnonzero(at[:, 0] < 0)
-            if not len(wanted):
-                break
-            row = np.minimum(np.searchsorted(stored, keys[wanted]), len(stored) - 1)
-            here = stored[row] == keys[wanted]
-            at[wanted[here], 0] = number
-            at[wanted[here], 1] = row[here]
-        if absent := int((at[:, 0] < 0).sum()):
+        rows = self._whole().rows(keys)
+        if absent := int((rows < 0).sum()):
             raise KeyError(f"{absent} text keys have no vector")
-        return Places(tuple(self._names), at)
+        return Places(tuple(self._names), self._whole().at[rows])
+
+    def _whole(self) -> _Table:
+        if self._table is None:
+            self._table = _Table.of(self._keys)
+        return self._table
 
     def gather(self, keys: Keys) -> Float32:
         """Return the vectors of ``keys`` (at least one): (n, dimension) float32, in their order.
@@ -111,6 +111,29 @@ class VectorStore:
             If one has no vector; `missing` tells which.
         """
         return in_row_order(self.places(keys), self._segments)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Where each of the keys of some segments is; of two segments with one key, in the first."""
+
+    keys: Keys  # (n,) distinct, ascending
+    at: NDArray[np.int32]  # (n, 2): segment, row
+
+    @classmethod
+    def of(cls, segments: Sequence[Keys]) -> Self:
+        every = np.concatenate([np.empty(0, dtype="S16"), *segments])
+        at = np.empty((len(every), 2), dtype=np.int32)
+        at[:, 0] = np.repeat(np.arange(len(segments)), [len(keys) for keys in segments])
+        at[:, 1] = np.concatenate([np.empty(0, dtype=np.int64), *(np.arange(len(keys)) for keys in segments)])
+        order = key_order(every)
+        halves = key_halves(every[order])
+        first = np.ones(len(every), dtype=bool)
+        first[1:] = (halves[1:] != halves[:-1]).any(axis=1)
+        return cls(every[order[first]], at[order[first]])
+
+    def rows(self, keys: Keys) -> Int64:
+        return rows_of(self.keys, keys)
 
 
 def encode_missing(encoder: Encoder, store: VectorStore, keys: Keys, texts_of: TextsOf, progress: Progress) -> int:

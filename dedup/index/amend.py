@@ -14,7 +14,7 @@ from dedup.index.generations import Generation
 from dedup.index.protocol import Rows
 from dedup.index.table_index import TableIndex
 from dedup.progress import Progress
-from dedup.questions import Float32, Int64, Keys
+from dedup.questions import Float32, Int64, Keys, key_order, rows_of
 from dedup.settings import IndexKind
 
 log = logging.getLogger(__name__)
@@ -35,15 +35,15 @@ def plan_amendment(generation: Generation, keys: Keys) -> Amendment:
 
     A text that comes back after it was gone has its old row again.
     """
-    known = np.isin(keys, generation.keys)
-    added = np.flatnonzero(~known)
+    order = key_order(generation.keys)
+    added = np.flatnonzero(rows_of(generation.keys[order], keys) < 0)
     every = np.concatenate([generation.keys, keys[added]])
-    in_order = np.argsort(every, kind="stable")
+    in_order = key_order(every)
     return Amendment(
         keys=every,
         added=added,
-        dead=~np.isin(every, keys),
-        row=in_order[np.searchsorted(every, keys, sorter=in_order)],
+        dead=rows_of(keys, every) < 0,
+        row=in_order[rows_of(every[in_order], keys)],
     )
 
 

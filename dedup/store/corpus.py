@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import select
 
 from dedup.errors import StoreError
-from dedup.questions import Int64, Keys
+from dedup.questions import Int64, Keys, key_order
 from dedup.store.bulk import batched, rows_among
 from dedup.store.choices import chosen_questions
 from dedup.store.database import Database
@@ -63,12 +63,13 @@ class CorpusReads:
             revision = corpus_revision(connection)
             chosen = chosen_questions(connection)
             with connection.execution_options(yield_per=_FETCHED).execute(statement) as rows:
-                for row in rows:
-                    found_keys += row[0]
-                    columns.append(*row[1:])
+                for some in rows.partitions():
+                    keys_of_some, *ranked = zip(*some, strict=True)
+                    found_keys += b"".join(keys_of_some)
+                    columns.extend(*ranked)
         ids, keys = np.array(columns.ids), key_array([bytes(found_keys)])
         rank = preferring(chosen, ids, canonical_rank(columns))
-        order = np.lexsort((ids, keys))
+        order = key_order(keys, ids)
         return Corpus(ids[order], keys[order], rank[order], revision)
 
     def numbers_on_record(self, numbers: Sequence[int]) -> list[int]:

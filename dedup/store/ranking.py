@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -52,16 +52,43 @@ class RankedColumns:
         views: int | None,
     ) -> None:
         """Add one question."""
-        if len(external_id) <= _SMALL_DIGITS and external_id.isascii() and external_id.isdigit():
-            self.small_number.append(int(external_id))
-        else:
-            self.other_names[len(self.ids)] = external_id
-            self.small_number.append(-1)
-        self.ids.append(number)
-        self.views.append(_LOWEST if views is None else views)
-        self.score.append(_LOWEST if score is None else score)
-        self.created.append(_HIGHEST if created is None else (created - _EPOCH) // _MICROSECOND)
-        self.source.append(self.sources.setdefault(source, len(self.sources)))
+        self.extend((number,), (source,), (external_id,), (created,), (score,), (views,))
+
+    def extend(
+        self,
+        numbers: Sequence[int],
+        sources: Sequence[str],
+        external_ids: Sequence[str],
+        created: Sequence[datetime | None],
+        score: Sequence[int | None],
+        views: Sequence[int | None],
+    ) -> None:
+        """Add questions, by columns: a corpus has millions of them, and each look costs as much as reading one."""
+        begun = len(self.ids)
+        self.ids.extend(numbers)
+        small = [
+            int(name) if len(name) <= _SMALL_DIGITS and name.isascii() and name.isdigit() else -1
+            for name in external_ids
+        ]
+        self.small_number.extend(small)
+        self.other_names |= {begun + at: external_ids[at] for at, number in enumerate(small) if number < 0}
+        self.views.extend(_filled(views, _LOWEST))
+        self.score.extend(_filled(score, _LOWEST))
+        known = (None if each is None else (each - _EPOCH) // _MICROSECOND for each in created)
+        self.created.extend(_filled(created if _none(created) else list(known), _HIGHEST))
+        place = {name: self.sources.setdefault(name, len(self.sources)) for name in dict.fromkeys(sources)}
+        self.source.extend(map(place.__getitem__, sources))
+
+
+def _none(values: Sequence[object]) -> bool:
+    return values.count(None) == len(values)
+
+
+def _filled(values: Sequence[Any], filling: int) -> Iterable[int]:
+    """Return integers, ``filling`` where there is none."""
+    if _none(values):
+        return array("q", (filling,)) * len(values)
+    return (filling if value is None else value for value in values)
 
 
 def canonical_rank(columns: RankedColumns) -> Int64:
