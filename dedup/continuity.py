@@ -72,6 +72,18 @@ def changed_duplicates(before: Recorded, pairs: RecordedPairs, threshold: float)
     return ChangedDuplicates(questions[left], questions[right], in_order >= len(lost))
 
 
+def receiving(before: Recorded, clusters: RecordedClusters) -> NDArray[np.bool_]:
+    """Tell which questions of ``clusters``, (n,), are in one that has some of another cluster of several.
+
+    Only pairs of such questions can have caused what `cluster_events` tells. ``clusters`` are those of now, as
+    `keep_ids` named them.
+    """
+    shared = _shared(before.clusters, clusters, _Places(before.clusters), _Places(clusters))
+    elsewhere = before.clusters.id[shared.old] != clusters.id[shared.new]
+    moved = elsewhere & (before.clusters.size[shared.old] >= 2)
+    return np.isin(clusters.cluster, clusters.id[shared.new[moved]])
+
+
 def cluster_events(
     before: Recorded, clusters: RecordedClusters, pairs: RecordedPairs, threshold: float
 ) -> ClusterEvents:

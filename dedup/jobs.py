@@ -18,7 +18,7 @@ from dedup.logs import logged_as
 from dedup.memory import mapping_to
 from dedup.metrics import Ended, write_metrics
 from dedup.progress import Progress, Stopwatch
-from dedup.retention import retain
+from dedup.retention import remove_unpublished, retain
 from dedup.settings import IndexKind, Settings
 from dedup.store import KILLED, RunKind, RunRecord, RunState, Store, database_lock
 
@@ -43,7 +43,7 @@ def running(kind: RunKind, settings: Settings, *, wait: float, progress: Progres
 
     An exception ends it as failed, with the reason; the caller records what it found. Where ``settings.metrics_file``
     is set, how the job ended is written there, also where it could not begin. Runs that were killed before are recorded
-    as such; when the job is done, what is past its time is removed.
+    as such, and what they wrote and never put in service goes; when the job is done, what is past its time is removed.
 
     Raises
     ------
@@ -62,6 +62,7 @@ def running(kind: RunKind, settings: Settings, *, wait: float, progress: Progres
                 store.require_vectors()
             for killed in store.fail_killed_runs():
                 log.warning("run %d had been killed; it is recorded as failed, and what it did is kept", killed)
+            remove_unpublished(store, settings.indexes)
             run_id = store.start_run(kind, settings.metric, settings.threshold, recorded_settings(settings, store))
             with logged_as(run_id), mapping_to(settings.indexes):
                 try:

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from dedup.collapse import Texts
 from dedup.encoders import Encoder
 from dedup.errors import DedupError
-from dedup.features import Described, KnownTraits, load_traits, save_traits
-from dedup.join import Joined, Known, load_join, save_join
-from dedup.kept_pairs import load_pairs, save_pairs
-from dedup.questions import Keys
+from dedup.features import KnownTraits, load_traits, save_traits
+from dedup.finding import Found
+from dedup.join import Known, load_join, save_join
+from dedup.kept_pairs import KnownPairs, load_pairs, save_pairs
+from dedup.questions import Int64, Keys
 from dedup.reference import KnownNear, Near, load_near, save_near
 from dedup.reranking import PairScorer, RememberingScorer, save_scores
-from dedup.store import RecordedPairs, Store
+from dedup.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +49,8 @@ def load_kept(folder: Path, last: str | None, keys: Keys, encoder: Encoder) -> K
     )
 
 
-def load_recorded_pairs(folder: Path, store: Store) -> RecordedPairs | None:
-    """Return the pairs that the run found whose results are in service; None where that is not certain."""
+def load_known_pairs(folder: Path, store: Store) -> KnownPairs | None:
+    """Return the pairs that the run recorded whose results are in service; None where that is not certain."""
     service = store.in_service()
     if service is None or service.results_of_run != service.run.id:
         return None  # after a rollback they are those of another generation
@@ -58,18 +60,18 @@ def load_recorded_pairs(folder: Path, store: Store) -> RecordedPairs | None:
 def keep(
     folder: Path,
     generation: str,
-    keys: Keys,
+    texts: Texts,
+    ids: Int64,
     encoder: Encoder,
     *,
-    joined: Joined,
+    found: Found,
     near: Near | None,
-    described: Described,
-    pairs: RecordedPairs,
     scorer: PairScorer | None,
 ) -> None:
-    """Keep what a run found out about the texts of ``keys``, (n,) ascending, under its generation's name."""
-    save_join(folder, generation, keys, joined, fingerprint=encoder.fingerprint, metric=encoder.metric)
-    save_pairs(folder, generation, pairs)
+    """Keep what a run found out about its texts under its generation's name; ``ids`` are as `collapse` took them."""
+    keys, described = texts.keys, found.matcher.described
+    save_join(folder, generation, keys, found.joined, fingerprint=encoder.fingerprint, metric=encoder.metric)
+    save_pairs(folder, generation, texts, ids, found.pairs, found.probability)
     if near is not None:
         save_near(folder, generation, keys, near, fingerprint=encoder.fingerprint)
     if described.traits is not None:

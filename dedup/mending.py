@@ -126,6 +126,7 @@ def _rebuild(job: Job, resolved: Resolved, service: InService) -> tuple[str, int
         index = build_table(embeddings, encoder.metric, store, name, recall_floor=floor, progress=watch)
     else:
         index = build_index(embeddings, encoder.metric, settings.index, recall_floor=floor, progress=watch)
+    store.begin_generation(job.run_id, name)
     save_generation(
         settings.indexes,
         name,

@@ -16,6 +16,7 @@ from pathlib import Path
 from dedup.errors import DumpError
 from dedup.ingest import NOTHING_READ, Ingested, ingest
 from dedup.jobs import Job, running
+from dedup.kept import load_known_pairs
 from dedup.limits import NO_LIMITS, Limits, measure_limits
 from dedup.memory import peak_bytes
 from dedup.profile import profile
@@ -24,7 +25,7 @@ from dedup.removal import NOTHING_REMOVED, Removal, numbers_on_record
 from dedup.report import run_name, write_report
 from dedup.run_report import describe_run
 from dedup.settings import Settings
-from dedup.store import RunKind
+from dedup.store import Recorded, RunKind
 from dedup.update import News, Updated, update
 
 log = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ def reindex(
     """
     with running(RunKind.REINDEX, settings, wait=wait, progress=progress or Silent()) as job:
         ingested = _ingest(job, dumps) if dumps else NOTHING_READ
-        before = job.store.recorded() if complete or removal.ids else None
+        before = _recorded(job) if complete or removal.ids else None
         deleted = job.store.delete_questions(numbers_on_record(job.store, removal))
         if complete:
             unseen = job.store.delete_unseen(job.run_id)
@@ -182,6 +183,12 @@ def reindex(
             generation=updated.generation,
         )
         return ReindexResult(summary, ingested, report)
+
+
+def _recorded(job: Job) -> Recorded:
+    """Return what is in service; without its pairs, where the run kept them that found them."""
+    known = load_known_pairs(job.settings.indexes, job.store)
+    return job.store.recorded() if known is None else job.store.recorded_clusters()
 
 
 def _run(job: Job, dumps: Sequence[str]) -> RunResult:

@@ -49,6 +49,15 @@ def retain(store: Store, settings: Settings) -> None:
         log.info("%d runs are past their time and left the book", len(forgotten))
 
 
+def remove_unpublished(store: Store, indexes: Path) -> None:
+    """Remove what jobs wrote that ended before they put it in service; only for whoever holds the locks of jobs."""
+    names = store.unpublished_generations()
+    if names:
+        forget(store, indexes, names)
+        store.forget_unpublished()
+        log.info("removed what was written and never put in service: %s", ", ".join(names))
+
+
 def prune_generations(store: Store, indexes: Path, keep: int) -> Pruned:
     """Remove this database's generations beyond the newest ``keep``, the one in service among them, and idle vectors.
 

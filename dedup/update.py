@@ -20,10 +20,11 @@ from dedup.classifier import Classifier
 from dedup.clustering import Clusters, name_clusters
 from dedup.collapse import Texts, as_question_pairs, collapse
 from dedup.comparing import compare
-from dedup.continuity import changed_duplicates, cluster_events, keep_ids
+from dedup.continuity import changed_duplicates, cluster_events, keep_ids, receiving
 from dedup.encoders import VECTORS, Encoder, VectorStore, encode_missing
 from dedup.engines import opened_engine
 from dedup.errors import BelowRecallFloor, CorpusChanged, DedupError
+from dedup.finding import Found
 from dedup.footprint import hold_to
 from dedup.index import (
     new_generation_name,
@@ -33,10 +34,11 @@ from dedup.indexing import index_corpus
 from dedup.ingest import Ingested
 from dedup.installed import installed_reranker, load_installed
 from dedup.jobs import Job
-from dedup.kept import keep, load_recorded_pairs
+from dedup.kept import keep, load_known_pairs
+from dedup.kept_pairs import KnownPairs, pair_changes
 from dedup.matching import Matcher
 from dedup.memory import peak_bytes
-from dedup.questions import Keys
+from dedup.questions import Keys, Pairs
 from dedup.reranking import Rescoring, remembering
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, distance_histogram, estimated_share, histogram_reach, with_drift
@@ -44,7 +46,16 @@ from dedup.settings import IndexKind
 from dedup.shards import encode_in_shards, in_shards
 from dedup.sharing import borrow_vectors, fetch, forget, share
 from dedup.state import Models, State
-from dedup.store import Corpus, EventKind, GenerationRecord, Recorded, RecordedClusters, RunFindings, RunOutcome
+from dedup.store import (
+    Corpus,
+    EventKind,
+    GenerationRecord,
+    Recorded,
+    RecordedClusters,
+    RecordedPairs,
+    RunFindings,
+    RunOutcome,
+)
 from dedup.text import NORMALISER_VERSION
 
 log = logging.getLogger(__name__)
@@ -106,6 +117,7 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
     vectors = VectorStore(settings.indexes / VECTORS, encoder.fingerprint)
     if service is not None and service.generation.kind == IndexKind.PGVECTOR:
         borrow_vectors(store, settings.indexes, service.generation.name, encoder, vectors)
+    known = load_known_pairs(settings.indexes, store) if going_on else None
     encoded, unpublished = 0, list[str]()
     for _ in range(_ATTEMPTS):
         corpus = store.corpus()
@@ -130,7 +142,7 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
         encoded += _encode(job, encoder, vectors, texts.keys)
         state = State(corpus, decisions, digest, texts, vectors.gather(texts.keys), vectors, encoded)
         try:
-            updated = _publish(job, news, models, state, last)
+            updated = _publish(job, news, models, state, last, known)
         except CorpusChanged as changed:
             log.info("%s: going on from what was found", str(changed).split(";")[0])
             last = changed.found
@@ -142,11 +154,14 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
     raise CorpusChanged("questions keep coming faster than they are compared; run it again in a quieter hour")
 
 
-def _publish(job: Job, news: News, models: Models, state: State, last: str | None) -> Updated:
-    """Compare, going on from the generation ``last``, and put in service what was found; see `update`."""
+def _publish(job: Job, news: News, models: Models, state: State, last: str | None, known: KnownPairs | None) -> Updated:
+    """Compare, going on from the generation ``last``, and put in service what was found; see `update`.
+
+    ``known`` are the pairs on record, where a run kept them.
+    """
     store, settings, encoder = job.store, job.settings, models.encoder
     texts, corpus = state.texts, state.corpus
-    before = store.recorded(load_recorded_pairs(settings.indexes, store) if last is not None else None)
+    before = store.recorded() if known is None else store.recorded_clusters()
     compared = compare(job, models, state, last)
     found, generation = compared.found, new_generation_name(job.started)
     rows, compacted = index_corpus(job, encoder, state, last, generation)
@@ -156,19 +171,19 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
             f"{recall:.4f} of what is near is found, the recall floor is {settings.recall_floor:g}; what was in "
             "service stays: run `dedup run` with --index flat, or lower the floor"
         )
-    pairs = as_question_pairs(texts, corpus.ids, found.pairs, found.probability)
     clusters = keep_ids(before, _clusters_of_questions(corpus, texts, found.matcher, found.clusters))
-    earlier = news.before or before
-    changed = changed_duplicates(earlier, pairs, settings.threshold)
-    events = cluster_events(earlier, clusters, pairs, settings.threshold)
+    differences = _differences(known, news.before or before, before, state, found, clusters, settings.threshold)
+    before, pairs = differences.before, differences.pairs
+    changed = changed_duplicates(differences.earlier, pairs, settings.threshold)
+    events = cluster_events(differences.earlier, clusters, differences.causes, settings.threshold)
     several = clusters.size >= 2
     counts = RunCounts(
         **_of_this_run(news, state.encoded),
         questions=len(corpus),
         texts=len(texts.keys),
         exact_duplicates=len(corpus) - len(texts.keys),
-        candidate_pairs=len(pairs.left),
-        duplicate_pairs=int((pairs.probability >= settings.threshold).sum()),
+        candidate_pairs=len(found.pairs) + len(corpus) - len(texts.keys),
+        duplicate_pairs=int((found.probability >= settings.threshold).sum()) + len(corpus) - len(texts.keys),
         clusters=int(several.sum()),
         clustered_questions=int(clusters.size[several].sum()),
         index_kind=str(rows.index.kind),
@@ -190,15 +205,15 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
     )
     counts = with_drift(counts, store, job.run_id)
     with job.watch.stage(PUBLISHING, "pairs", total=len(pairs.left)) as advance:
+        store.begin_generation(job.run_id, generation)
         keep(
             settings.indexes,
             generation,
-            texts.keys,
+            texts,
+            corpus.ids,
             encoder,
-            joined=found.joined,
+            found=found,
             near=compared.near,
-            described=found.matcher.described,
-            pairs=pairs,
             scorer=None if models.reranker is None else models.reranker.scorer,
         )
         save_generation(
@@ -228,6 +243,52 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
             raise CorpusChanged(str(error), found=generation) from error
         advance(len(pairs.left))
     return Updated(counts, generation, encoder, classifier, models.rescoring, reused=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Differences:
+    """What was in service and what was found, as far as the one is not the other; or all of both."""
+
+    earlier: Recorded  # before questions were deleted
+    before: Recorded  # that is on record
+    pairs: RecordedPairs  # of now
+    causes: RecordedPairs  # of now: all that can have moved a cluster
+
+
+def _differences(
+    known: KnownPairs | None,
+    earlier: Recorded,
+    before: Recorded,
+    state: State,
+    found: Found,
+    clusters: RecordedClusters,
+    threshold: float,
+) -> _Differences:
+    texts, ids = state.texts, state.corpus.ids
+    if known is None:
+        pairs = as_question_pairs(texts, ids, found.pairs, found.probability)
+        return _Differences(earlier, before, pairs, pairs)
+    changes = pair_changes(
+        known,
+        texts,
+        ids,
+        found.pairs,
+        found.probability,
+        thresholds=(before.threshold, threshold),
+        clustered=before.clusters.question,
+    )
+    moved = np.zeros(len(texts.keys), dtype=bool)
+    moved[texts.row[receiving(earlier, clusters)]] = True
+    among = np.flatnonzero(found.probability >= threshold)
+    among = among[moved[found.pairs.left[among]]]
+    among = among[moved[found.pairs.right[among]]]
+    some = Pairs(found.pairs.left[among], found.pairs.right[among], found.pairs.distance[among])
+    return _Differences(
+        replace(earlier, pairs=changes.earlier),
+        replace(before, pairs=changes.before),
+        changes.after,
+        as_question_pairs(texts, ids, some, found.probability[among]),
+    )
 
 
 _NO_CHANGES: Mapping[str, Any] = {

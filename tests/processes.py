@@ -14,12 +14,12 @@ from dedup.settings import Settings
 
 _SECONDS = 60.0
 _PROGRAM = """
-import resource, sys, time
+import os, resource, signal, sys, time
 from fakes import HashingEncoder
 from dedup import installed
 from dedup.cli import main
 
-slow, log, limit, *arguments = sys.argv[1:]
+slow, log, limit, dies, *arguments = sys.argv[1:]
 if int(limit):  # what is written beyond it fails, as on a full disk
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
 encoder = HashingEncoder()
@@ -38,6 +38,10 @@ def load(name, metric, *, batch_size, quick=False):
 
 HashingEncoder.encode = logged
 installed.load_encoder = load
+if dies:  # at once, when it is about to put in service what it has written
+    from dedup.store import Store
+
+    Store.write_results = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 sys.argv = ["dedup", *arguments]
 main()
 """
@@ -49,12 +53,14 @@ def started(
     *arguments: str,
     slow: float = 0.0,
     file_bytes: int = 0,
+    dies: bool = False,
     variables: dict[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a command with the folders and the database of ``settings``; it is killed when the context ends.
 
     Each call of its encoder takes ``slow`` seconds; the texts are logged to the file that `encoded` reads. With
-    ``file_bytes`` no file of it can grow beyond that size.
+    ``file_bytes`` no file of it can grow beyond that size. One that ``dies`` is killed, by SIGKILL, between writing a
+    generation and putting it in service.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DEDUP_")}
     environment |= {
@@ -64,7 +70,7 @@ def started(
         "PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), *sys.path)),
         **(variables or {}),
     }
-    command = [sys.executable, "-c", _PROGRAM, str(slow), str(_log(settings)), str(file_bytes), *arguments]
+    command = [sys.executable, "-c", _PROGRAM, str(slow), str(_log(settings)), str(file_bytes), "x" * dies, *arguments]
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, env=environment, cwd=settings.indexes.parent, stdin=pipe, stdout=pipe, stderr=pipe, text=True
@@ -76,10 +82,14 @@ def started(
 
 
 def ended(
-    settings: Settings, *arguments: str, file_bytes: int = 0, variables: dict[str, str] | None = None
+    settings: Settings,
+    *arguments: str,
+    file_bytes: int = 0,
+    dies: bool = False,
+    variables: dict[str, str] | None = None,
 ) -> tuple[int, str, str]:
     """Run a command to its end, and return its exit code and what it said."""
-    with started(settings, *arguments, file_bytes=file_bytes, variables=variables) as process:
+    with started(settings, *arguments, file_bytes=file_bytes, dies=dies, variables=variables) as process:
         out, err = process.communicate(timeout=_SECONDS)
         return process.returncode, out, err
 

@@ -25,7 +25,7 @@ from dedup.questions import Metric, Question, question_key
 from dedup.removal import Removal, ids_in_file, numbers_on_record
 from dedup.settings import IndexKind, Settings
 from dedup.soundness import examine
-from dedup.store import RecordedPairs, RunKind, Store
+from dedup.store import RunKind, Store
 
 TEXTS = [
     f"{asked} {verb} {thing}?"
@@ -211,10 +211,10 @@ def test_questions_recorded_meanwhile_are_taken_up_without_comparing_the_rest_ag
     """A service adds questions one by one while the nightly job works."""
     rows = {str(n): text for n, text in enumerate(TEXTS[:10])}
     late = iter(["How do I cook a stone?", "Can dogs eat rice?"])
-    recorded = Store.recorded
+    recorded = Store.recorded_clusters
 
-    def recorded_late(store: Store, kept: RecordedPairs | None) -> object:
-        found = recorded(store, kept)
+    def recorded_late(store: Store) -> object:
+        found = recorded(store)
         if (text := next(late, None)) is not None:
             with Store.open(settings.db) as other:
                 other_run = other.start_run(RunKind.RUN, Metric.EUCLIDEAN, 0.5, {})
@@ -222,7 +222,7 @@ def test_questions_recorded_meanwhile_are_taken_up_without_comparing_the_rest_ag
                 rows[f"late {text[:5]}"] = text
         return found
 
-    monkeypatch.setattr(Store, "recorded", recorded_late)
+    monkeypatch.setattr(Store, "recorded_clusters", recorded_late)
     result = reindex([dump(tmp_path, rows)], settings)
     monkeypatch.undo()
     with Store.open(settings.db, create=False) as store:

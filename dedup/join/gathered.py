@@ -64,16 +64,33 @@ def _measured(embeddings: Float32, metric: Metric, cutoff: Cutoff, met: Met) -> 
     return Found(np.minimum(left, right) * np.int64(len(embeddings)) + np.maximum(left, right), distance[kept])
 
 
-def in_order(found: Iterable[Found], rows: int) -> Pairs:
-    """Return pairs, of which none is there twice, sorted by (left, right)."""
+def in_order(found: Iterable[Found], rows: int, known: Found | None = None) -> Pairs:
+    """Return pairs, of which none is there twice, sorted by (left, right).
+
+    ``known`` are in order, and far more than those that were ``found``: they are not sorted again.
+    """
     gathering = Gathering(np.int64, np.float32)
     for some in found:
         gathering.add(some.number, some.distance)
     right, distance = gathering.in_order()
+    if known is not None and len(known.number):
+        right, distance = _filled_up(known, Found(right, distance))
     left = spacious((len(right),), np.int64)
     np.floor_divide(right, max(1, rows), out=left)
     np.remainder(right, max(1, rows), out=right)
     return Pairs(left, right, distance)
+
+
+def _filled_up(known: Found, found: Found) -> tuple[Int64, Float32]:
+    """Return what is known with what was found put in its place, both in order."""
+    count = len(known.number) + len(found.number)
+    is_found = np.zeros(count, dtype=bool)
+    is_found[np.searchsorted(known.number, found.number) + np.arange(len(found.number))] = True
+    number, distance = spacious((count,), np.int64), spacious((count,), np.float32)
+    for column, new, old in ((number, found.number, known.number), (distance, found.distance, known.distance)):
+        column[is_found] = new
+        column[~is_found] = old
+    return number, distance
 
 
 def _joined(found: list[Found]) -> Found:

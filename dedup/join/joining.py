@@ -127,14 +127,13 @@ def _join_all(embeddings: Float32, metric: Metric, task: _Task, progress: Progre
         return measured(embeddings, metric, cutoff, met_in(candidates, tiles))
 
     def found() -> Iterator[Found]:
-        yield task.known.still(fresh)
         starts = range(0, count, _ROWS)
         for start, some in zip(starts, spread(compare, starts), strict=True):
             yield some
             advance(min(_ROWS, count - start))
 
     with progress.stage("join", "rows", total=count) as advance:
-        return Joined(in_order(found(), rows), 1.0, 0, 0, count, cutoff)
+        return Joined(in_order(found(), rows, task.known.still(fresh)), 1.0, 0, 0, count, cutoff)
 
 
 def _join_in_cells(
@@ -153,7 +152,7 @@ def _join_in_cells(
 
     with progress.stage("join", "cells", total=cells.count) as advance:
         found = _found_in_cells(embeddings, metric, cutoff, candidates, cells, fresh, advance)
-        pairs = in_order(chain([task.known.still(fresh)], found), rows)
+        pairs = in_order(found, rows, task.known.still(fresh))
     recall = found_share(pairs, tuned.held_out)
     return Joined(pairs, recall, len(tuned.held_out), cells.visits, int(fresh.sum()), cutoff)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, select
 
 from dedup.questions import Float32, Float64, Int64
 from dedup.store.database import Database
@@ -80,42 +80,29 @@ class RecordedReads:
 
     _database: Database
 
-    def recorded(self, kept: RecordedPairs | None = None) -> Recorded:
-        """Return what is in service, as it stands: 32 bytes a pair, 24 a question and 32 a cluster.
-
-        ``kept`` are the pairs as the run found them whose results are in service. They are taken instead of what is
-        recorded, without those of questions that have left since, if there are as many of them.
-        """
-        service = select(ServiceRow.run_id, RunRow.threshold).join(RunRow, RunRow.id == ServiceRow.run_id)
-        members = select(MemberRow.question_id, MemberRow.cluster_id, MemberRow.probability)
-        clusters = select(ClusterRow.id, ClusterRow.canonical_id, ClusterRow.size, ClusterRow.weakest_probability)
+    def recorded(self) -> Recorded:
+        """Return what is in service, as it stands: 32 bytes a pair, 24 a question and 32 a cluster."""
         with self._database.reading() as connection:
-            run_id, threshold = connection.execute(service).one_or_none() or (None, 0.5)
-            next_cluster = connection.scalars(select(CorpusRow.next_cluster)).one()
-            stored = StoredClusters(
-                *_columns(connection, members.order_by(MemberRow.question_id), "qqd"),
-                *_columns(connection, clusters.order_by(ClusterRow.id), "qqqd"),
-            )
-            pairs = None if kept is None else _still_recorded(connection, kept, stored.question)
-            return Recorded(run_id, threshold, pairs or _pairs(connection), stored, next_cluster)
+            pairs = select(PairRow.left_id, PairRow.right_id, PairRow.distance, PairRow.probability)
+            columns = _columns(connection, pairs.order_by(PairRow.left_id, PairRow.right_id), "qqdd")
+            return _recorded(connection, RecordedPairs(*columns))
+
+    def recorded_clusters(self) -> Recorded:
+        """Return what is in service without its pairs."""
+        with self._database.reading() as connection:
+            return _recorded(connection, RecordedPairs(*(np.empty(0, dtype=kind) for kind in "qqdd")))
 
 
-def _pairs(connection: Connection) -> RecordedPairs:
-    pairs = select(PairRow.left_id, PairRow.right_id, PairRow.distance, PairRow.probability)
-    return RecordedPairs(*_columns(connection, pairs.order_by(PairRow.left_id, PairRow.right_id), "qqdd"))
-
-
-def _still_recorded(connection: Connection, kept: RecordedPairs, clustered: Int64) -> RecordedPairs | None:
-    """Return those of the kept pairs whose questions are still in clusters; None where others are on record.
-
-    A question that is deleted, or has another text, leaves its cluster with its pairs.
-    """
-    still = np.isin(kept.left, clustered) & np.isin(kept.right, clustered)
-    if connection.scalars(select(func.count()).select_from(PairRow)).one() != still.sum():
-        return None
-    if still.all():
-        return kept
-    return RecordedPairs(kept.left[still], kept.right[still], kept.distance[still], kept.probability[still])
+def _recorded(connection: Connection, pairs: RecordedPairs) -> Recorded:
+    service = select(ServiceRow.run_id, RunRow.threshold).join(RunRow, RunRow.id == ServiceRow.run_id)
+    members = select(MemberRow.question_id, MemberRow.cluster_id, MemberRow.probability)
+    clusters = select(ClusterRow.id, ClusterRow.canonical_id, ClusterRow.size, ClusterRow.weakest_probability)
+    run_id, threshold = connection.execute(service).one_or_none() or (None, 0.5)
+    stored = StoredClusters(
+        *_columns(connection, members.order_by(MemberRow.question_id), "qqd"),
+        *_columns(connection, clusters.order_by(ClusterRow.id), "qqqd"),
+    )
+    return Recorded(run_id, threshold, pairs, stored, connection.scalars(select(CorpusRow.next_cluster)).one())
 
 
 def _columns(connection: Connection, statement: Select[*tuple[Any, ...]], types: str) -> list[NDArray[Any]]:

@@ -57,6 +57,9 @@ class RunRecord:
     error: str | None
 
 
+_BEGUN = "begun"  # the count of a run that are the generations it has written, until it is done
+
+
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
     """What a run found, in figures, and what it is a function of."""
@@ -143,6 +146,33 @@ class Runs:
                 raise StoreError(f"run {run_id} is {state}; expected one that is done, record its results first")
             attached = {"seconds": dict(seconds), "report": storable(report)}
             connection.execute(update(RunRow).where(RunRow.id == run_id).values(**attached))
+
+    def begin_generation(self, run_id: int, name: str) -> None:
+        """Note that a run is about to write a generation: where it never puts one in service, the next job removes it.
+
+        Its counts take the note's place when it is done.
+        """
+        with self._database.writing() as connection:
+            counts = connection.scalars(select(RunRow.counts).where(RunRow.id == run_id)).one()
+            begun = {**counts, _BEGUN: [*counts.get(_BEGUN, []), name]}
+            connection.execute(update(RunRow).where(RunRow.id == run_id).values(counts=begun))
+
+    def unpublished_generations(self) -> list[str]:
+        """Return the names of the generations that runs which failed had begun, and that were never in service."""
+        failed = select(RunRow.counts).where(RunRow.state == RunState.FAILED.value)
+        with self._database.reading() as connection:
+            begun = [name for counts in connection.scalars(failed) for name in counts.get(_BEGUN, [])]
+            published = set(connection.scalars(select(GenerationRow.name).where(GenerationRow.name.in_(begun))))
+        return [name for name in begun if name not in published]
+
+    def forget_unpublished(self) -> None:
+        """Forget what `unpublished_generations` returns."""
+        with self._database.writing() as connection:
+            failed = select(RunRow.id, RunRow.counts).where(RunRow.state == RunState.FAILED.value)
+            for run_id, counts in connection.execute(failed).all():
+                if _BEGUN in counts:
+                    others = {name: value for name, value in counts.items() if name != _BEGUN}
+                    connection.execute(update(RunRow).where(RunRow.id == run_id).values(counts=others))
 
     def fail_run(self, run_id: int, error: str) -> None:
         """Record that a run failed, and why; one that is done stays so, whatever fails after it.
