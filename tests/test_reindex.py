@@ -211,7 +211,7 @@ def test_questions_recorded_meanwhile_are_taken_up_without_comparing_the_rest_ag
     """A service adds questions one by one while the nightly job works."""
     rows = {str(n): text for n, text in enumerate(TEXTS[:10])}
     late = iter(["How do I cook a stone?", "Can dogs eat rice?"])
-    recorded = Store.recorded_clusters
+    recorded = Store.recorded
 
     def recorded_late(store: Store) -> object:
         found = recorded(store)
@@ -222,7 +222,7 @@ def test_questions_recorded_meanwhile_are_taken_up_without_comparing_the_rest_ag
                 rows[f"late {text[:5]}"] = text
         return found
 
-    monkeypatch.setattr(Store, "recorded_clusters", recorded_late)
+    monkeypatch.setattr(Store, "recorded", recorded_late)
     result = reindex([dump(tmp_path, rows)], settings)
     monkeypatch.undo()
     with Store.open(settings.db, create=False) as store:

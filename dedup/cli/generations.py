@@ -32,6 +32,7 @@ def list_(resolved: Resolved, as_json: bool) -> None:
         print_json([_as_json(asdict(each)) for each in listed])
         return
     rows = table("generation", "", "run>", "published", "vectors>", "kind", "metric", "recall>", "MB>")
+    rows.columns[0].no_wrap = True  # to be copied into a command
     for each in listed:
         state = "in service" if each.in_service else "" if each.run_id is not None else "not on record here"
         rows.add_row(

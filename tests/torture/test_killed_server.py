@@ -35,7 +35,7 @@ def test_a_job_whose_server_is_killed_is_made_up_for(
             with started(place.tortured, "reindex", dump, *FLAGS) as process:
                 time.sleep(chance.uniform(0.3, _SECONDS))
                 server.kill()
-                _, err = process.communicate(timeout=60)
+                _, err = process.communicate(timeout=300)
             assert process.returncode in (0, 1), err
             assert "Traceback" not in err
             server.restart()

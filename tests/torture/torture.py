@@ -19,6 +19,7 @@ from fakes import HashingEncoder
 from processes import ended, started
 
 from dedup.classifier import save_classifier
+from dedup.index import generation_names
 from dedup.pipeline import run
 from dedup.progress import Silent
 from dedup.queries import Answer, Searcher
@@ -149,6 +150,8 @@ def compare(place: Twins) -> None:
         asked = next(iter(store.texts(store.corpus().keys)))[1][:50]
         assert store.pending_questions() == 0
         assert database_lock(place.tortured.db).holder() is None
+        recorded = {each.name for each in store.generations()}
+    assert set(generation_names(place.tortured.indexes)) <= recorded, "what a killed job wrote is gone by now"
     found = [_ids(_query(each, asked)) for each in (place.tortured, place.undisturbed)]
     assert found[0] == found[1]
     assert examine(place.tortured, Silent()).damages == ()
@@ -191,7 +194,7 @@ def _measured(settings: Settings, arguments: Sequence[str]) -> Span:
     start = time.monotonic()
     with started(settings, *arguments) as process:
         begun = _begun(settings, process) - start
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
     return Span(begun, time.monotonic() - start)
 
