@@ -118,7 +118,7 @@ def test_what_a_killed_job_wrote_and_never_put_in_service_goes_with_the_next_job
     dump = write_csv(tmp_path / "new.csv", [("90", "How do I boil my eggs?", 1)])
     for _ in range(2):
         code, _, _ = ended(shared, "reindex", dump, dies=True)
-        assert code == -signal.SIGKILL, err
+        assert code == -signal.SIGKILL
     left = set(generation_names(shared.indexes)) - {first, others.name}
     assert len(left) == 1, "the second job has removed the first one's"
     assert (shared.indexes / "pairs" / next(iter(left))).is_dir()
