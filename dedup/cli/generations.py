@@ -42,7 +42,7 @@ def list_(resolved: Resolved, as_json: bool) -> None:
             _plain(each.recall),
             f"{each.bytes / 1e6:.1f}",
         )
-    print_table(rows)
+    print_table(rows, width=140)
 
 
 @generations.command()

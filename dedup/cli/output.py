@@ -36,11 +36,11 @@ def table(*columns: str) -> Table:
     return made
 
 
-def print_table(made: Table) -> None:
-    """Print a table, as wide as the terminal, or 100 columns where there is none."""
+def print_table(made: Table, width: int = 100) -> None:
+    """Print a table, as wide as the terminal, or ``width`` columns where there is none."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=False)
     if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=100)
+        console = Console(highlight=False, markup=False, width=width)
     console.print(made)
