@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ class StaticEncoder:
 
         counts = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
         ends = np.concatenate([[0], np.cumsum(counts)])
-        ids = np.fromiter((token for own in tokens for token in own), dtype=np.int32, count=int(ends[-1]))
+        ids = np.fromiter(chain.from_iterable(tokens), dtype=np.int32, count=int(ends[-1]))
         bag = csr_array((np.ones(len(ids), dtype=np.float32), ids, ends), shape=(len(tokens), len(self._vectors)))
         return np.asarray(bag @ self._vectors, dtype=np.float32)
 
