@@ -11,7 +11,7 @@ from dedup.memory import hold_within, resident_bytes, trim
 
 _WORKING = 380 << 20  # libraries that are loaded later, pairs that are being sorted, tiles that are being compared
 _OF_A_TEXT = 150  # bytes, beside its vector: keys, words, nearest reference vectors, cells
-_OF_A_COMPONENT = 6  # bytes: four as it is stored, two as it is multiplied
+_OF_A_COMPONENT = 5  # bytes: of four as it is stored, and two or four as it is multiplied, not all are needed at once
 
 
 def smallest_memory(texts: int, dimension: int) -> int:

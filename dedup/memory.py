@@ -29,7 +29,7 @@ from dedup.errors import DedupError
 
 _IN_MEMORY = 16 << 20  # bytes up to which an array is not worth a file
 _SECONDS = 0.005  # between two looks: two cores touch some 30 MiB of mapped pages meanwhile
-_SPARE = 0.1  # of the bound: where the pages are taken away, for what may come between two looks
+_SPARE = 0.15  # of the bound: where the pages are taken away, for what may come between two looks
 _SECONDS_BETWEEN_TRIMS = 1.0  # going through all that was freed takes some milliseconds
 _PAGE = mmap.PAGESIZE
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dedup.distance import pair_distances
 from dedup.gathering import Gathering
 from dedup.join.cutoff import Cutoff
-from dedup.memory import spacious
+from dedup.memory import ease, spacious
 from dedup.questions import Float32, Int64, Metric, Pairs
 
 
@@ -53,6 +53,7 @@ def measured(embeddings: Float32, metric: Metric, cutoff: Cutoff, tiles: Iterabl
 
 
 def _measured(embeddings: Float32, metric: Metric, cutoff: Cutoff, met: Met) -> Found:
+    ease()
     used = np.zeros(len(met.others), dtype=bool)
     used[met.other] = True
     place = len(met.rows) - 1 + np.cumsum(used)

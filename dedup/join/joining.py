@@ -32,6 +32,7 @@ from dedup.join.cutoff import Cutoff
 from dedup.join.gathered import Found, Met, in_order, measured
 from dedup.join.known import Known
 from dedup.join.recall import exact_pairs, found_share, smallest_ratio, tune
+from dedup.memory import ease
 from dedup.products import arithmetic_for
 from dedup.progress import Advance, Progress
 from dedup.questions import Float32, Int64, Metric, Pairs
@@ -217,6 +218,7 @@ def tiles_apart(rows: Int64, others: Int64) -> Iterator[Tile]:
 def met_in(candidates: Candidates, tiles: Iterator[Tile]) -> Iterator[Met]:
     """Look for pairs in each tile. The others begin with the rows themselves: no row is met with itself, or twice."""
     for rows, others, at in tiles:
+        ease()  # Linux maps 16 pages for each row that is read: the rows of a tile are a hundred MiB
         row, other = candidates.within(rows, others)
         met = Met(rows, others, row, other)
         yield met if at >= len(rows) else met.where(at + other > row)
