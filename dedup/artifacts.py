@@ -253,7 +253,7 @@ def _verify(folder: Path, name: str, size: int, digest: str, verified: Signature
 
 
 def _remedy(folder: Path) -> str:
-    return f"delete {folder} and run `dedup run` again to rebuild it"
+    return f"run `dedup doctor --repair`, or delete {folder} and run `dedup run` again"
 
 
 def _read_verified(folder: Path) -> dict[str, Signature]:
