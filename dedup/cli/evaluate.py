@@ -123,10 +123,8 @@ def _evaluate_classifier(
                 "encoder": classifier.encoder,
                 "metric": str(classifier.metric),
                 "classifier": classifier.identity,
-                "reranker": None if judged.rescoring is None else judged.rescoring.reranker,
-                "reranked": judged.reranked,
                 "intervals": _as_lists(found.intervals),
-                **({} if html is None else {"html": str(html)}),
+                **_as_asked(judged, html),
             }
         )
         return
@@ -139,6 +137,16 @@ def _evaluate_classifier(
     _print_scores(found.scores, found.intervals)
     if html is not None:
         click.echo(f"Written to {html}")
+
+
+def _as_asked(judged: Judged, html: Path | None) -> dict[str, object]:
+    """Return what is told only of an evaluation with --rerank or --html."""
+    told: dict[str, object] = {}
+    if judged.rescoring is not None:
+        told |= {"reranker": judged.rescoring.reranker, "reranked": judged.reranked}
+    if html is not None:
+        told["html"] = str(html)
+    return told
 
 
 def _named(judged: Judged) -> str:

@@ -302,7 +302,7 @@ def test_evaluate_judges_the_installed_classifier_and_threshold(dedup: Dedup, tm
     found = ended.json
     assert isinstance(found, dict)
     scores = ["average_precision", "roc_auc", "accuracy", "f1", "precision", "recall", "log_loss", "brier", "ece"]
-    made_by = ["threshold", "encoder", "metric", "classifier", "reranker", "reranked", "intervals"]
+    made_by = ["threshold", "encoder", "metric", "classifier", "intervals"]
     assert list(found) == ["n", "positives", "prior", *scores, *made_by]
     assert (found["n"], found["positives"], found["prior"], found["threshold"]) == (30, 20, 0.2, 0.5)
     assert list(found["intervals"]) == scores

@@ -74,7 +74,7 @@ def test_calibrate_and_evaluate_go_together(dedup: Dedup, words: SharedWords, se
     )
     plain = dedup("-q", "evaluate", labels, "--json").json
     found = dedup("-q", "evaluate", labels, "--rerank", "--json").json
-    assert (plain["reranker"], plain["reranked"]) == (None, 0)
+    assert set(found) - set(plain) == {"reranker", "reranked"}
     assert (found["reranker"], found["reranked"]) == ("words", made["fit"]["labelled"])
     assert found["classifier"] == plain["classifier"] == made["classifier"]
     assert found["log_loss"] < plain["log_loss"]  # of the pairs it was fitted on
