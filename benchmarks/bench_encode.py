@@ -4,8 +4,9 @@
 
 Questions are drawn evenly from the dump, normalised, and encoded in calls as large as those of `dedup run`; the first
 call, in which the runtime prepares what each shape needs, is made twice and counts once. The limit is a product of two
-square bf16 matrices by torch. The arithmetic is counted from the tokens: padding is no work. Cold is a process of its
-own that encodes one question as `dedup query` does, the median of five. Only encoders that OpenVINO runs are measured.
+square matrices by torch, in the numbers that the encoder is run in. The arithmetic is counted from the tokens: padding
+is no work. Cold is a process of its own that encodes one question as `dedup query` does, the median of five. Only
+encoders that OpenVINO runs are measured.
 """
 
 from __future__ import annotations
@@ -49,18 +50,19 @@ def main() -> None:
     texts = sample(options.dump, options.questions)
     seconds = encoding_seconds(options.encoder, texts)
     tokens, work = arithmetic(texts)
-    limit = matrix_limit()
+    choice = runtime_of(options.encoder)
+    limit = matrix_limit(choice.precision)
     report = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "encoder": options.encoder,
-        **asdict(runtime_of(options.encoder)),
+        **asdict(choice),
         "questions": len(texts),
         "tokens per question": tokens / len(texts),
         "seconds": seconds,
         "questions/s": len(texts) / seconds,
         "GFLOP per question": work / len(texts) / 1e9,
         "GFLOP/s": work / seconds / 1e9,
-        "bf16 matrix limit, GFLOP/s": limit / 1e9,
+        "matrix limit, GFLOP/s": limit / 1e9,
         "share of the limit": work / seconds / limit,
         "cold, seconds": cold_seconds(options.encoder),
     }
@@ -94,11 +96,12 @@ def arithmetic(texts: list[str]) -> tuple[int, float]:
     return int(length.sum()), float(length @ (of_token + of_two_tokens * length))
 
 
-def matrix_limit() -> float:
-    """Return the floating-point operations per second of a large bf16 product: the best of ten."""
+def matrix_limit(precision: str) -> float:
+    """Return the floating-point operations per second of a large product, in bf16 or fp32: the best of ten."""
     import torch
 
-    left, right = (torch.randn(_SIDE, _SIDE, dtype=torch.bfloat16) for _ in range(2))
+    numbers = torch.bfloat16 if precision == "bf16" else torch.float32
+    left, right = (torch.randn(_SIDE, _SIDE, dtype=numbers) for _ in range(2))
     best = float("inf")
     for _ in range(11):  # the first one prepares
         start = time.perf_counter()
