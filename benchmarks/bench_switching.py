@@ -31,7 +31,7 @@ from dedup.store import Store
 _EXAMPLE = Path(__file__).parent.parent / "examples" / "questions.csv"
 _ASKING = 3  # clients
 _LONGEST_RUN = 60.0  # seconds
-_BURST = 10  # questions added one after the other; then none until a run has published: it does so only where none came
+_BURST = 10  # questions added one after the other, before it is waited for a run to publish
 
 
 @dataclass(slots=True)

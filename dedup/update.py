@@ -63,7 +63,7 @@ log = logging.getLogger(__name__)
 PUBLISHING = "write"
 """The stage in which the results take effect: from there on a run is quicker finished than done again."""
 
-_ATTEMPTS = 5  # to publish what was found, where questions come and go meanwhile
+_ATTEMPTS = 5  # to publish what was found, where questions come and go meanwhile; the last lets those wait that come
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
         borrow_vectors(store, settings.indexes, service.generation.name, encoder, vectors)
     known = load_known_pairs(settings.indexes, store) if going_on else None
     encoded, unpublished = 0, list[str]()
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         corpus = store.corpus()
         if not len(corpus):
             raise DedupError("no question is left on record; add some with `dedup run DUMP` or `dedup reindex DUMP`")
@@ -142,7 +142,7 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
         encoded += _encode(job, encoder, vectors, texts.keys)
         state = State(corpus, decisions, digest, texts, vectors.gather(texts.keys), vectors, encoded)
         try:
-            updated = _publish(job, news, models, state, last, known)
+            updated = _publish(job, news, models, state, last, known, despite_news=attempt == _ATTEMPTS - 1)
         except CorpusChanged as changed:
             log.info("%s: going on from what was found", str(changed).split(";")[0])
             last = changed.found
@@ -151,13 +151,27 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
         forget(store, settings.indexes, unpublished)
         return updated
     forget(store, settings.indexes, unpublished)
-    raise CorpusChanged("questions keep coming faster than they are compared; run it again in a quieter hour")
+    raise CorpusChanged("questions keep changing faster than they are compared; run it again in a quieter hour")
 
 
-def _publish(job: Job, news: News, models: Models, state: State, last: str | None, known: KnownPairs | None) -> Updated:
+def _publish(
+    job: Job,
+    news: News,
+    models: Models,
+    state: State,
+    last: str | None,
+    known: KnownPairs | None,
+    *,
+    despite_news: bool,
+) -> Updated:
     """Compare, going on from the generation ``last``, and put in service what was found; see `update`.
 
-    ``known`` are the pairs on record, where a run kept them.
+    Parameters
+    ----------
+    known
+        The pairs on record, where a run kept them.
+    despite_news
+        Whether to do so also where questions came meanwhile, which then wait for the next run.
     """
     store, settings, encoder = job.store, job.settings, models.encoder
     texts, corpus = state.texts, state.corpus
@@ -238,6 +252,7 @@ def _publish(job: Job, news: News, models: Models, state: State, last: str | Non
                 RunFindings(record, pairs, clusters, changed, events),
                 RunOutcome(asdict(counts), classifier.to_json(), state.digest),
                 corpus_revision=corpus.revision,
+                despite_news=corpus if despite_news else None,
             )
         except CorpusChanged as error:
             raise CorpusChanged(str(error), found=generation) from error

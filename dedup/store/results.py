@@ -11,15 +11,19 @@ from dedup.errors import CorpusChanged, StoreError
 from dedup.gathering import chunks
 from dedup.questions import Int64
 from dedup.store.bulk import Columns, fill, is_empty, remove, staged, upsert
+from dedup.store.corpus import Corpus
 from dedup.store.database import Database
 from dedup.store.differences import differing, pair_places
 from dedup.store.history import ChangedDuplicates, ClusterEvents, record_changes
-from dedup.store.models import ClusterRow, CorpusRow, MemberRow, PairRow, ServiceRow
+from dedup.store.models import ClusterRow, CorpusRow, MemberRow, PairRow, QuestionRow, ServiceRow
 from dedup.store.publication import GenerationRecord, publish
 from dedup.store.recorded import Recorded, RecordedClusters, RecordedPairs, StoredClusters
 from dedup.store.retries import retried
 from dedup.store.revision import corpus_revision as recorded_corpus_revision
 from dedup.store.runs import RunOutcome, end_run
+from dedup.text import key_array
+
+_FETCHED = 20_000  # rows turned into Python objects at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Results:
         outcome: RunOutcome,
         *,
         corpus_revision: int,
+        despite_news: Corpus | None = None,
     ) -> None:
         """Put in service what a run found, in one transaction: readers and a restart see all of it or nothing.
 
@@ -60,11 +65,14 @@ class Results:
             What `RecordedReads.recorded` returned when the run began to compare.
         corpus_revision
             The `Corpus.revision` in which all this was found.
+        despite_news
+            That corpus, where it may have grown since: questions that came meanwhile wait for the next run, as those do
+            that come later. None where nothing may have changed.
 
         Raises
         ------
         CorpusChanged
-            Where it has, since.
+            Where it has, since: with ``despite_news``, where a question has gone or its text is another one.
         StoreError
             Where another run was put in service meanwhile, a pair has a question without a cluster, a
             cluster one that is not recorded, or ``run_id`` is not. Everything is left as it was.
@@ -73,7 +81,8 @@ class Results:
         if not _all_among(np.sort(clusters.question), pairs):
             raise StoreError("a pair has a question that is in no cluster; expected every recorded question in one")
         with self._database.writing() as connection:
-            if recorded_corpus_revision(connection) != corpus_revision:
+            changed = recorded_corpus_revision(connection) != corpus_revision
+            if changed and (despite_news is None or not _has_only_grown(connection, despite_news)):
                 raise CorpusChanged("questions were recorded while this run worked; run it again")
             if connection.scalars(select(ServiceRow.run_id)).one_or_none() != before.run_id:
                 raise StoreError("another run was put in service while this one worked; run it again")
@@ -84,6 +93,20 @@ class Results:
             _replace_clusters(connection, run_id, before.clusters, clusters)
             next_cluster = max(before.next_cluster, int(clusters.id.max(initial=0)) + 1)
             connection.execute(update(CorpusRow).values(next_cluster=next_cluster))
+
+
+def _has_only_grown(connection: Connection, corpus: Corpus) -> bool:
+    """Tell whether every question of a corpus is still recorded with the text it had."""
+    order = np.argsort(corpus.ids)
+    ids, keys = corpus.ids[order], corpus.keys[order]
+    statement = select(QuestionRow.id, QuestionRow.text_key)
+    recorded = connection.execute(statement, execution_options={"yield_per": _FETCHED})
+    still = 0
+    for part in recorded.partitions():
+        numbers = np.array([number for number, _ in part], dtype=np.int64)
+        place = np.minimum(np.searchsorted(ids, numbers), len(ids) - 1)
+        still += int(((ids[place] == numbers) & (keys[place] == key_array(key for _, key in part))).sum())
+    return still == len(ids)
 
 
 def _all_among(questions: Int64, pairs: RecordedPairs) -> bool:

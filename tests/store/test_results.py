@@ -268,6 +268,32 @@ def test_a_run_whose_corpus_was_changed_by_another_is_refused_and_the_others_res
         assert (quick.in_service().generation.name, quick.in_service().current) == ("g2", True)
 
 
+@pytest.mark.parametrize("since", ["nothing", "one more", "another text", "one less"])
+def test_a_corpus_may_have_grown_where_that_is_allowed_and_nothing_else(database_url: str, since: str) -> None:
+    rng = np.random.default_rng(1)
+    with Store.open(database_url) as store:
+        run = start(store)
+        store.record_questions(run, [Question(str(n), f"text {n}") for n in range(30)])
+        corpus = store.corpus()
+        if since == "one more":
+            store.record_questions(start(store), [Question("30", "one more")])
+        elif since == "another text":
+            store.record_questions(start(store), [Question("7", "text of another kind")])
+        elif since == "one less":
+            store.delete_questions([int(corpus.ids[0])], actor="test")
+        found = findings(generation(store, "g"), *arrays(random_found(rng), rng))
+        told = {"corpus_revision": corpus.revision, "despite_news": corpus}
+        if since in ("another text", "one less"):
+            with pytest.raises(CorpusChanged):
+                store.write_results(run, store.recorded(), found, RunOutcome({}), **told)
+            assert store.in_service() is None
+            return
+        store.write_results(run, store.recorded(), found, RunOutcome({}), **told)
+        assert store.in_service().generation.name == "g"
+        assert store.in_service().current == (since == "nothing")
+        assert store.pending_questions() == (since == "one more")
+
+
 @pytest.mark.parametrize("broken", [ClusterRow, MemberRow])
 def test_a_failure_after_the_pairs_are_written_leaves_the_run_running_and_the_old_service(
     filled: Store, broken: type[Base], monkeypatch: pytest.MonkeyPatch
