@@ -25,7 +25,7 @@ from dedup.jobs import Job
 from dedup.kept import Kept, load_kept
 from dedup.matching import Matcher
 from dedup.reference import NEAREST, REFERENCE_SIZE, Near, nearest_known
-from dedup.shards import Compared, ShardedCorpus, compare_in_shards, in_shards
+from dedup.shards import Compared, Cut, ShardedCorpus, compare_in_shards, in_shards
 from dedup.state import Models, State
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Comparison:
     found: Found
     near: Near | None  # the nearest reference vectors of each text, where they were looked up
     sample: Sample  # of the corpus, against which its questions were seen
+    cut: Cut | None  # how it was cut up, where it was compared in shards
 
 
 def compare(job: Job, models: Models, state: State, last: str | None) -> Comparison:
@@ -68,7 +69,7 @@ def compare(job: Job, models: Models, state: State, last: str | None) -> Compari
     matcher = Matcher(embeddings, described, models.classifier)
     used = None if near is None else near.first(NEAREST)
     found = find_duplicates(matcher, used, settings, watch, second, kept.join, decided, sharded)
-    return Comparison(found, near, sample)
+    return Comparison(found, near, sample, None if sharded is None else sharded.cut)
 
 
 def _described(job: Job, models: Models, state: State, kept: Kept, near: Near | None) -> tuple[Described, Sample]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -16,11 +16,15 @@ from dedup.errors import DedupError, RowError
 from dedup.progress import Progress
 from dedup.questions import Label, Question, Rejected
 from dedup.settings import OnError, Settings
-from dedup.store import Given, Store, identify
+from dedup.store import Given, QuestionRecord, Store, identify
 
 # A batch is one transaction: large ones touch each page of the database's indexes once, but have to fit in memory.
 _BATCH_ROWS = 50_000
 _BATCH_CHARACTERS = 16 << 20
+
+
+NOT_ENCODED = "the encoder makes no vector of it"
+"""Why a question is rejected that was read: the rejects file has its source in place of a file, and no row."""
 
 
 def dump_options(settings: Settings) -> DumpOptions:
@@ -102,6 +106,19 @@ def ingest(
     )
 
 
+def set_aside(ingested: Ingested, questions: Sequence[QuestionRecord], rejects_file: Path) -> Ingested:
+    """Count questions that were read and cannot be encoded as rejected, and keep them in the rejects file."""
+    with _Rejects(rejects_file, OnError.REJECT) as rejects:
+        for question in questions:
+            rejects.add(Rejected(question.source, 0, NOT_ENCODED, f"{question.id}: {question.text}"))
+    return replace(
+        ingested,
+        added=max(0, ingested.added - len(questions)),
+        rejected={**ingested.rejected, NOT_ENCODED: len(questions)},
+        rejects_file=rejects_file,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
     questions: Sequence[Given]
@@ -162,8 +179,9 @@ class _Rejects:
         try:
             if self._stream is None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-                self._stream = self._file.open("w", encoding="utf-8", errors="backslashreplace", newline="")
-                csv.writer(self._stream).writerow(("file", "row", "reason", "excerpt"))
+                self._stream = self._file.open("a", encoding="utf-8", errors="backslashreplace", newline="")
+                if not self._stream.tell():
+                    csv.writer(self._stream).writerow(("file", "row", "reason", "excerpt"))
             csv.writer(self._stream).writerow((rejected.file, rejected.row, rejected.reason, rejected.excerpt))
             self._stream.flush()
         except OSError as error:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from dedup.artifacts import require_writable
+from dedup.engines import shown_uri
 from dedup.errors import DedupError, ExitCode, StoreError, exit_code
 from dedup.locks import FileLock, Holder, Lock, holding
 from dedup.logs import logged_as
 from dedup.memory import mapping_to
 from dedup.metrics import Ended, write_metrics
 from dedup.progress import Progress, Stopwatch
+from dedup.report import run_name
 from dedup.retention import remove_unpublished, retain
 from dedup.settings import IndexKind, Settings
 from dedup.store import KILLED, RunKind, RunRecord, RunState, Store, database_lock
@@ -35,6 +37,11 @@ class Job:
     watch: Stopwatch
     started: datetime
     clock: float
+
+    @property
+    def rejects_file(self) -> Path:
+        """Where rejected rows are kept, if there are any."""
+        return self.settings.reports / f"rejects-{run_name(self.run_id, self.started)}.csv"
 
 
 @contextmanager
@@ -114,12 +121,13 @@ def last_run(store: Store, settings: Settings) -> tuple[RunRecord | None, Holder
 
 
 def recorded_settings(settings: Settings, store: Store) -> dict[str, Any]:
-    """Return the settings as JSON can say them, the database without its password."""
+    """Return the settings as JSON can say them, addresses without passwords and keys."""
     plain = {
         name: value if value is None or isinstance(value, int | float) else str(value)
         for name, value in asdict(settings).items()
     }
-    return {**plain, "db": store.display_url}
+    work_dir = None if settings.work_dir is None else shown_uri(settings.work_dir)
+    return {**plain, "db": store.display_url, "work_dir": work_dir}
 
 
 @contextmanager

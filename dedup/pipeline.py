@@ -22,7 +22,7 @@ from dedup.memory import peak_bytes
 from dedup.profile import profile
 from dedup.progress import Progress, Silent
 from dedup.removal import NOTHING_REMOVED, Removal, numbers_on_record
-from dedup.report import run_name, write_report
+from dedup.report import write_report
 from dedup.run_report import describe_run
 from dedup.settings import Settings
 from dedup.store import Recorded, RunKind
@@ -154,7 +154,7 @@ def reindex(
             log.info("no longer in the dumps, and deleted: %s", gone or "none")
             deleted += sum(unseen.values())
         updated = update(job, News(ingested, deleted, before), going_on=True)
-        counts, report = updated.counts, _report(job, ingested, updated)
+        ingested, counts, report = updated.ingested, updated.counts, _report(job, updated)
         summary = ReindexSummary(
             run_id=job.run_id,
             read=counts.read,
@@ -194,7 +194,7 @@ def _recorded(job: Job) -> Recorded:
 def _run(job: Job, dumps: Sequence[str]) -> RunResult:
     ingested = _ingest(job, dumps)
     updated = update(job, News(ingested), going_on=False)
-    counts, report = updated.counts, _report(job, ingested, updated)
+    ingested, counts, report = updated.ingested, updated.counts, _report(job, updated)
     summary = RunSummary(
         run_id=job.run_id,
         read=counts.read,
@@ -213,11 +213,10 @@ def _run(job: Job, dumps: Sequence[str]) -> RunResult:
 
 
 def _ingest(job: Job, dumps: Sequence[str]) -> Ingested:
-    rejects_file = job.settings.reports / f"rejects-{run_name(job.run_id, job.started)}.csv"
-    ingested = ingest(job.store, job.run_id, dumps, job.settings, rejects_file=rejects_file, progress=job.watch)
+    ingested = ingest(job.store, job.run_id, dumps, job.settings, rejects_file=job.rejects_file, progress=job.watch)
     if not job.store.sources():
         rejected = ingested.rejected_rows
-        remedy = f"{rejects_file} says why" if rejected else "give a dump that has some"
+        remedy = f"{job.rejects_file} says why" if rejected else "give a dump that has some"
         raise DumpError(f"no question was taken from {', '.join(dumps)}, {rejected} rows were rejected; {remedy}")
     return ingested
 
@@ -227,7 +226,7 @@ def _limits(job: Job) -> Limits:
     return measure_limits(job.settings.indexes) if worked >= _WORTH_LIMITS else NO_LIMITS
 
 
-def _report(job: Job, ingested: Ingested, updated: Updated) -> Path:
+def _report(job: Job, updated: Updated) -> Path:
     """Write the report of what is recorded by now, and attach it to the run."""
     with job.watch.stage("report", "files", total=1) as advance:
         described = describe_run(
@@ -241,7 +240,7 @@ def _report(job: Job, ingested: Ingested, updated: Updated) -> Path:
             updated.counts,
             updated.generation,
             stages=profile(job.watch.stages, _limits(job)),
-            ingested=ingested,
+            ingested=updated.ingested,
         )
         report = write_report(described, job.settings.reports)
         advance(1)

@@ -66,6 +66,7 @@ class RunCounts:
     estimated_share: float | None = None  # of duplicates among the pairs that are rather duplicates, by distances alone
     drift: list[str] = field(default_factory=list)  # what is not like in the runs before, with both figures
     peak_memory_bytes: int = 0  # the most that the process took; 0: recorded before it was kept
+    cut: dict[str, float] = field(default_factory=dict)  # `dedup.shards.Cut`, where it was compared in shards
 
 
 _COMPARABLE = ("encoder", "metric", "prior", "threshold", "candidate_floor", "cluster_floor", "rerank", "reranker")
@@ -161,6 +162,7 @@ def describe_run(
         largest=_cards(store, store.largest_clusters(_CARDS)),
         least_certain=_cards(store, store.least_certain_clusters(_CARDS)),
         drift=tuple(counts.drift),
+        cut=counts.cut,
         rejects=ingested.rejected,
         rejects_file=str(ingested.rejects_file) if ingested.rejects_file else None,
     )

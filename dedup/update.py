@@ -10,7 +10,7 @@ end in the same pairs and clusters.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -31,7 +31,7 @@ from dedup.index import (
     save_generation,
 )
 from dedup.indexing import index_corpus
-from dedup.ingest import Ingested
+from dedup.ingest import Ingested, set_aside
 from dedup.installed import installed_reranker, load_installed
 from dedup.jobs import Job
 from dedup.kept import keep, load_known_pairs
@@ -43,7 +43,7 @@ from dedup.reranking import Rescoring, remembering
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, distance_histogram, estimated_share, histogram_reach, with_drift
 from dedup.settings import IndexKind
-from dedup.shards import encode_in_shards, in_shards
+from dedup.shards import Encoded, Refused, encode_in_shards, in_shards
 from dedup.sharing import borrow_vectors, fetch, forget, share
 from dedup.state import Models, State
 from dedup.store import (
@@ -56,7 +56,7 @@ from dedup.store import (
     RunFindings,
     RunOutcome,
 )
-from dedup.text import NORMALISER_VERSION
+from dedup.text import NORMALISER_VERSION, key_array
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ class News:
 class Updated:
     """What is in service now, and what it was made with."""
 
+    ingested: Ingested  # without what was set aside afterwards
     counts: RunCounts
     generation: str
     encoder: Encoder
@@ -136,10 +137,17 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
                 corpus_digest=digest,
                 corpus_revision=corpus.revision,
             )
-            return Updated(counts, standing.generation, encoder, standing.classifier, models.rescoring, reused=True)
+            return Updated(
+                news.ingested, counts, standing.generation, encoder, standing.classifier, models.rescoring, reused=True
+            )
         texts = collapse(corpus.ids, corpus.keys)
         hold_to(settings.memory, len(texts.keys), encoder.dimension)
-        encoded += _encode(job, encoder, vectors, texts.keys)
+        done = _encode(job, encoder, vectors, texts.keys)
+        encoded += done.count
+        if done.refused:
+            news = replace(news, ingested=_set_aside(job, news.ingested, corpus, done.refused))
+            known = None  # pairs of what was set aside, if it had any, are on record no more
+            continue
         state = State(corpus, decisions, digest, texts, vectors.gather(texts.keys), vectors, encoded)
         try:
             updated = _publish(job, news, models, state, last, known, despite_news=attempt == _ATTEMPTS - 1)
@@ -216,6 +224,7 @@ def _publish(
         compacted=compacted,
         reach=histogram_reach(classifier, settings),
         estimated_share=estimated_share(found.joined.pairs, classifier),
+        cut={} if compared.cut is None else asdict(compared.cut),
     )
     counts = with_drift(counts, store, job.run_id)
     with job.watch.stage(PUBLISHING, "pairs", total=len(pairs.left)) as advance:
@@ -257,7 +266,7 @@ def _publish(
         except CorpusChanged as error:
             raise CorpusChanged(str(error), found=generation) from error
         advance(len(pairs.left))
-    return Updated(counts, generation, encoder, classifier, models.rescoring, reused=False)
+    return Updated(news.ingested, counts, generation, encoder, classifier, models.rescoring, reused=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +323,7 @@ _NO_CHANGES: Mapping[str, Any] = {
     "split_clusters": 0,
     "compacted": False,
     "drift": [],
+    "cut": {},
 }
 
 
@@ -332,15 +342,26 @@ def _of_this_run(news: News, encoded: int) -> dict[str, Any]:
     }
 
 
-def _encode(job: Job, encoder: Encoder, vectors: VectorStore, keys: Keys) -> int:
-    """Encode the texts that have no vector yet, in this process or on an engine; return how many they were."""
+def _encode(job: Job, encoder: Encoder, vectors: VectorStore, keys: Keys) -> Encoded:
+    """Encode the texts that have no vector yet, in this process or on an engine."""
     settings, store = job.settings, job.store
     if not in_shards(settings):
-        return encode_missing(encoder, vectors, keys, store.texts, job.watch)
+        return Encoded(encode_missing(encoder, vectors, keys, store.texts, job.watch))
     if not len(vectors.missing(keys)):
-        return 0
+        return Encoded(0)
     with opened_engine(settings) as engine:
         return encode_in_shards(encoder, vectors, keys, store.texts, settings, engine, job.watch)
+
+
+def _set_aside(job: Job, ingested: Ingested, corpus: Corpus, refused: Sequence[Refused]) -> Ingested:
+    """Take the questions whose texts cannot be encoded off the record, and keep them in the rejects file."""
+    for text in refused:
+        log.warning("%a cannot be encoded and is set aside: %s", text.text[:60], text.reason)
+    numbers = corpus.ids[np.isin(corpus.keys, key_array(text.key for text in refused))].tolist()
+    questions = job.store.questions(numbers)
+    counted = set_aside(ingested, [questions[number] for number in numbers], job.rejects_file)
+    job.store.delete_questions(numbers)
+    return counted
 
 
 def _clusters_of_questions(corpus: Corpus, texts: Texts, matcher: Matcher, clusters: Clusters) -> RecordedClusters:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["corpora", "databases"]
+pytest_plugins = ["corpora", "databases", "object_stores"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from corpora import many_questions, write_csv
+from object_stores import ObjectStore
 from processes import until
 
-from dedup.settings import Settings
+from dedup.errors import ShardFailed
+from dedup.pipeline import run
+from dedup.progress import Silent
+from dedup.settings import FAST_ENCODER, IndexKind, Settings
 from dedup.store import Recorded, Store
 
 QUESTIONS = 3000
@@ -39,22 +46,88 @@ def recorded(settings: Settings) -> Recorded:
         return store.recorded()
 
 
-def test_a_killed_run_goes_on_and_ends_as_one_by_threads(tmp_path):
-    dump = write_csv(tmp_path / "questions.csv", many_questions(QUESTIONS))
-    settings, undisturbed = settings_in(tmp_path / "killed"), settings_in(tmp_path / "threads")
-    shards = ("--workers", "2", "--shard-size", "500")
+@pytest.fixture(scope="module")
+def dump(tmp_path_factory) -> str:
+    return write_csv(tmp_path_factory.mktemp("dump") / "questions.csv", many_questions(QUESTIONS))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, dump) -> Recorded:
+    """What a run by threads records."""
+    settings = settings_in(tmp_path_factory.mktemp("undisturbed") / "threads")
+    finish(settings, dump)
+    found = recorded(settings)
+    assert len(found.pairs.left) > 100
+    return found
+
+
+def finish(settings: Settings, dump: str, *more: str) -> None:
+    with command(settings, dump, *more) as run:
+        _, said = run.communicate(timeout=240)
+        assert run.returncode == 0, said
+
+
+def assert_same(ours: Recorded, theirs: Recorded) -> None:
+    for column in ("left", "right", "distance", "probability"):
+        assert np.array_equal(getattr(ours.pairs, column), getattr(theirs.pairs, column))
+    for column in ("question", "cluster", "probability", "weakest"):
+        assert np.array_equal(getattr(ours.clusters, column), getattr(theirs.clusters, column))
+
+
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_a_killed_run_goes_on_and_ends_as_one_by_threads(tmp_path, dump, undisturbed, engine):
+    if engine == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed", exc_type=ImportError)
+    settings = settings_in(tmp_path / "killed")
+    shards = ("--engine", engine, "--workers", "2", "--shard-size", "500")
     work = settings.indexes / "work"
     with command(settings, dump, *shards) as killed:
         until(lambda: any(work.glob("compare-*/described-*")) or killed.poll() is not None)
         assert killed.poll() is None, "the run had ended before it could be killed"
         killed.kill()
-    for run in (command(settings, dump, *shards), command(undisturbed, dump)):
-        with run:
-            assert run.wait(120) == 0, run.stderr and run.stderr.read()
+    finish(settings, dump, *shards)
     assert not any(work.iterdir())
-    ours, theirs = recorded(settings), recorded(undisturbed)
-    for column in ("left", "right", "distance", "probability"):
-        assert np.array_equal(getattr(ours.pairs, column), getattr(theirs.pairs, column))
-    for column in ("question", "cluster", "probability", "weakest"):
-        assert np.array_equal(getattr(ours.clusters, column), getattr(theirs.clusters, column))
-    assert len(ours.pairs.left) > 100
+    assert_same(recorded(settings), undisturbed)
+
+
+class StoppedAt(Silent):
+    """Stops an object store when a stage begins."""
+
+    def __init__(self, store: ObjectStore, name: str) -> None:
+        self._store, self._name = store, name
+
+    @contextmanager
+    def stage(self, name, unit, total=None):
+        if name == self._name:
+            self._store.stop()
+        with super().stage(name, unit, total) as advance:
+            yield advance
+
+
+def test_on_an_object_store_a_lost_connection_ends_in_one_line_and_the_next_run_goes_on(
+    tmp_path, dump, undisturbed, object_store, monkeypatch
+):
+    # pyarrow tries three times each time, for six seconds.
+    monkeypatch.setattr("dedup.engines.protocol._ATTEMPTS", 1)
+    settings = replace(
+        settings_in(tmp_path / "lost"),
+        encoder=FAST_ENCODER,
+        threshold=0.8,
+        index=IndexKind.FLAT,
+        workers=2,
+        shard_size=500,
+        work_dir=object_store.uri("lost"),
+    )
+    lost = r"^scattering shard \d+ failed once: the work folder s3://dedup/lost cannot be used \(.*connect.*again.*$"
+    try:
+        with pytest.raises(ShardFailed, match=lost) as stopped:
+            run([dump], settings, progress=StoppedAt(object_store, "scatter"))
+    finally:
+        object_store.start()
+    assert "\n" not in str(stopped.value)
+    kept = object_store.paths("lost")
+    assert sum("described-" in path for path in kept) == sum("vectors-" in path for path in kept) > 1
+    result = run([dump], settings)
+    assert result.summary.encoded == 0
+    assert not object_store.paths("lost")
+    assert_same(recorded(settings), undisturbed)

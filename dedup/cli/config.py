@@ -24,6 +24,7 @@ def show(resolved: Resolved, as_json: bool) -> None:
 
     Later ones win: default, dedup.toml, DEDUP_* variable, flag.
     """
+    from dedup.engines import shown_uri
     from dedup.store import display_url
 
     values = {
@@ -31,6 +32,8 @@ def show(resolved: Resolved, as_json: bool) -> None:
         for name, value in asdict(resolved.settings).items()
     }
     values["db"] = display_url(resolved.settings.db)
+    if resolved.settings.work_dir is not None:
+        values["work_dir"] = shown_uri(resolved.settings.work_dir)
     if as_json:
         print_json({name: {"value": value, "origin": resolved.origin[name]} for name, value in values.items()})
         return

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
-from dedup.engines.protocol import Failed, Task, attempted
+from dedup.engines.protocol import LOST_WORKER, Task, attempted
 
 _ORPHANED_SECONDS = 1.0  # how often a worker looks whether the process that started it is still there
 
@@ -29,7 +29,12 @@ class Processes:
         """See `Pool.slots`."""
         return self._count
 
-    def start(self, work: Callable[[Any], Any], task: Task) -> Future[Any]:
+    @property
+    def gpus(self) -> int:
+        """See `Pool.gpus`; what GPU there is, every process finds for itself."""
+        return 0
+
+    def start(self, work: Callable[[Any], Any], task: Task, *, gpu: bool) -> Future[Any]:
         """See `Pool.start`."""
         try:
             return self._executor.submit(attempted, work, task)
@@ -69,7 +74,7 @@ def _result(future: Future[Any]) -> Any:
     try:
         return future.result()
     except BrokenProcessPool:
-        return Failed("a worker was killed", again=True)
+        return LOST_WORKER
 
 
 def _prepare(parent: int) -> None:

@@ -11,14 +11,14 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-from dedup.errors import DedupError, ShardFailed, first_line
+from dedup.errors import DedupError, EngineError, ShardFailed, first_line
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3  # a worker may be killed or its node removed while it does nothing wrong, but hardly three times
-_WAITING = 2  # attempts started per slot: the next one is there when one ends
+WAITING = 2  # attempts started per slot: the next one is there when one ends
 
 
 class Task(Protocol):
@@ -35,10 +35,18 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An attempt that came to nothing, and whether another one may fare better."""
+    """An attempt that came to nothing.
+
+    ``again``: another one may fare better. ``by_content``: it may be what is in the shard that fails, so that a part of
+    it may fare better, and not where it is worked on.
+    """
 
     reason: str
     again: bool
+    by_content: bool = False
+
+
+LOST_WORKER = Failed("a worker was killed", again=True, by_content=True)
 
 
 class Pool(Protocol):
@@ -46,13 +54,21 @@ class Pool(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many attempts are worked on at once."""
+        """How many attempts are worked on at once, on processors."""
 
-    def start(self, work: Callable[[Any], Any], task: Task) -> Any:
-        """Start an attempt, and return what stands for it, hashable."""
+    @property
+    def gpus(self) -> int:
+        """How many more are, of work that a GPU does better, on GPUs."""
+
+    def start(self, work: Callable[[Any], Any], task: Task, *, gpu: bool) -> Any:
+        """Start an attempt, on a GPU where one is free and it helps, and return what stands for it, hashable."""
 
     def ended(self, started: Sequence[Any]) -> Sequence[tuple[Any, Any]]:
         """Wait until at least one attempt has ended; return those that have, each with its result or a `Failed`."""
+
+
+Divide: TypeAlias = Callable[[SomeTask, Failed], Sequence[SomeTask]]
+"""Gives the parts of a task that failed for what may be in it; none where it is set aside."""
 
 
 class Engine:
@@ -66,8 +82,26 @@ class Engine:
         """How many tasks are worked on at once."""
         return self._pool.slots
 
-    def map(self, work: Callable[[SomeTask], Result], tasks: Sequence[SomeTask]) -> Iterator[Result]:
+    def map(
+        self,
+        work: Callable[[SomeTask], Result | Failed],
+        tasks: Sequence[SomeTask],
+        *,
+        gpu: bool = False,
+        divide: Divide[SomeTask] | None = None,
+    ) -> Iterator[Result]:
         """Do ``work``, a function of a module, on each task; yield the results as they come.
+
+        Where workers are lost, the last attempt is made when nothing else is under way: a process that is killed can
+        take others with it, and so only the one at fault fails for the last time.
+
+        Parameters
+        ----------
+        gpu
+            Whether a GPU does it better.
+        divide
+            What becomes of a task that fails for what may be in it; its parts are tried once each. None: it cannot be
+            done.
 
         Raises
         ------
@@ -75,27 +109,38 @@ class Engine:
             Naming the task that cannot be done, after three attempts, or one where its own error says that no other
             would fare better.
         """
-        waiting = deque((task, 1) for task in tasks)
+        waiting, last = deque((task, 1) for task in tasks), deque[SomeTask]()
         under_way: dict[Any, tuple[SomeTask, int]] = {}
-        while waiting or under_way:
-            while waiting and len(under_way) < _WAITING * self._pool.slots:
+        most = WAITING * (self._pool.slots + (self._pool.gpus if gpu else 0))
+        while waiting or last or under_way:
+            while waiting and len(under_way) < most:
                 task, attempt = waiting.popleft()
-                under_way[self._pool.start(work, task)] = task, attempt
+                under_way[self._pool.start(work, task, gpu=gpu)] = task, attempt
+            if not under_way:
+                task = last.popleft()
+                under_way[self._pool.start(work, task, gpu=gpu)] = task, _ATTEMPTS
             for started, result in self._pool.ended(list(under_way)):
                 task, attempt = under_way.pop(started)
                 if not isinstance(result, Failed):
                     yield result
-                    continue
-                if not result.again or attempt == _ATTEMPTS:
+                elif result.again and attempt < _ATTEMPTS:
+                    log.warning("%s was not finished (%s): attempt %d", task.name, result.reason, attempt + 1)
+                    if attempt + 1 == _ATTEMPTS and result.by_content:
+                        last.append(task)
+                    else:  # at once: where no disk has room, not all tasks are tried before that is said
+                        waiting.appendleft((task, attempt + 1))
+                elif divide is not None and result.by_content:
+                    last.extend(divide(task, result))
+                else:
                     raise ShardFailed(task.name, attempt, result.reason)
-                log.warning("%s was not finished (%s): attempt %d", task.name, result.reason, attempt + 1)
-                waiting.append((task, attempt + 1))
 
 
 def attempted(work: Callable[[SomeTask], Result], task: SomeTask) -> Result | Failed:
     """Do ``work`` on a task, in a worker; an error comes back as words, for not every error can be sent."""
     try:
         return work(task)
+    except EngineError as error:  # the folder: a connection may come back, another node's disk have room
+        return Failed(str(error), again=True)
     except DedupError as error:
         return Failed(str(error), again=False)
     except Exception as error:  # whatever a library raises: the task has failed, the worker has not

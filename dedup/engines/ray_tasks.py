@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dedup.engines.protocol import Failed, Task, attempted
+from dedup.engines.protocol import WAITING, Failed, Task, attempted
 from dedup.errors import EngineError, first_line
 
 _INSTALL = "pip install 'question-dedup[ray]'"
@@ -16,33 +16,57 @@ _INHERITED = ("PYTHONPATH", "XDG_CACHE_HOME")  # what a worker has to know of wh
 
 
 class RayTasks:
-    """The processors of a cluster. See `dedup.engines.protocol.Pool`."""
+    """The processors of a cluster, and its GPUs. See `dedup.engines.protocol.Pool`.
 
-    def __init__(self, ray: Any, slots: int) -> None:
+    What a GPU does better is asked for with ``num_gpus=1`` while there are GPUs without enough to do, else with
+    ``num_cpus=1``: Ray places neither on a node that has not got it, and gives a worker no other GPU than its own.
+    """
+
+    def __init__(self, ray: Any, slots: int, gpus: int) -> None:
         self._ray = ray
         self._slots = slots
+        self._gpus = gpus
+        self._on_gpus: set[Any] = set()
         # Lost workers are counted by `Engine.map` as any other failure is: one way to try again.
-        self._attempt = ray.remote(attempted).options(num_cpus=1, max_retries=0)
+        self._attempt = ray.remote(num_cpus=1, max_retries=0)(attempted)
+        # No processor is asked for: tasks that need one could hold all of them for as long as there are any. Workers of
+        # their own, by another environment: torch sees the devices that were there when it was first asked. They are
+        # kept (max_calls), with the model that they have loaded.
+        tokenising = {"env_vars": {"TOKENIZERS_PARALLELISM": "true"}}
+        on_gpu = ray.remote(num_cpus=0, num_gpus=1, max_retries=0, max_calls=0, runtime_env=tokenising)
+        self._attempt_on_gpu = on_gpu(attempted)
 
     @property
     def slots(self) -> int:
         """See `Pool.slots`."""
         return self._slots
 
-    def start(self, work: Callable[[Any], Any], task: Task) -> Any:
+    @property
+    def gpus(self) -> int:
+        """See `Pool.gpus`."""
+        return self._gpus
+
+    def start(self, work: Callable[[Any], Any], task: Task, *, gpu: bool) -> Any:
         """See `Pool.start`."""
+        if gpu and len(self._on_gpus) < WAITING * self._gpus:
+            started = self._attempt_on_gpu.remote(work, task)
+            self._on_gpus.add(started)
+            return started
         return self._attempt.remote(work, task)
 
     def ended(self, started: Sequence[Any]) -> Sequence[tuple[Any, Any]]:
         """See `Pool.ended`."""
         done, _ = self._ray.wait(started, num_returns=1)
+        self._on_gpus.difference_update(done)
         return [(reference, self._result(reference)) for reference in done]
 
     def _result(self, reference: Any) -> Any:
+        errors = self._ray.exceptions
         try:
             return self._ray.get(reference)
-        except self._ray.exceptions.RayError as error:
-            return Failed(f"{type(error).__name__}: {first_line(error)}", again=True)
+        except errors.RayError as error:
+            lost = isinstance(error, errors.WorkerCrashedError | errors.OutOfMemoryError)
+            return Failed(f"{type(error).__name__}: {first_line(error)}", again=True, by_content=lost)
 
 
 @contextmanager
@@ -63,7 +87,9 @@ def ray_tasks(address: str | None, count: int) -> Iterator[RayTasks]:
         import ray
     except ImportError as error:
         raise EngineError(f"Ray is not installed; run {_INSTALL}, or leave --engine ray out") from error
-    variables = {name: os.environ[name] for name in _INHERITED if name in os.environ} | {"OMP_NUM_THREADS": "1"}
+    variables = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    # What has asked for no GPU sees none: else every task of a node would put its model on the one that it has.
+    variables |= {"OMP_NUM_THREADS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
     here: dict[str, Any] = {} if address else {"num_cpus": count or os.cpu_count(), "include_dashboard": False}
     try:
         ray.init(
@@ -80,6 +106,7 @@ def ray_tasks(address: str | None, count: int) -> Iterator[RayTasks]:
         ) from error
     try:
         resources: Any = ray.cluster_resources  # Ray's own code says nothing of its types
-        yield RayTasks(ray, count or max(1, int(resources().get("CPU", 1))))
+        there = resources()
+        yield RayTasks(ray, count or max(1, int(there.get("CPU", 1))), int(there.get("GPU", 0)))
     finally:
         ray.shutdown()

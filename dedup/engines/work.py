@@ -1,8 +1,10 @@
 """The folder through which stages hand work to each other: Arrow files, here or on any file system that pyarrow knows.
 
-A file is written under another name and moved into place, so that one that is there is whole: after a kill it is not
-made again. What is in a file is a function of the folder's name, which is a digest, and of its own; two workers that
-write one file write the same.
+A file that is there is whole: after a kill it is not made again. In a folder it is written under another name and moved
+into place. An object store cannot move, but an object is there only when its upload has ended: what is put there is one
+buffer, so that nothing can go wrong between its first byte and its last but the upload itself, which then comes to
+nothing. What is in a file is a function of the folder's name, which is a digest, and of its own; two workers that write
+one file write the same.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from dedup.errors import EngineError, first_line
 
 _TEMPORARY = ".writing-"
 _FACTS = b"facts"
+_OBJECT_STORES = ("s3", "gcs", "abfs")  # as pyarrow calls them
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +52,23 @@ class WorkFolder:
         import pyarrow as pa
 
         schema = batches[0].schema.with_metadata({_FACTS: json.dumps(dict(facts or {})).encode()})
-        beside = f"{_TEMPORARY}{uuid.uuid4().hex}"
         with self._named(name) as (files, path):
+            if files.type_name in _OBJECT_STORES:
+                whole = pa.BufferOutputStream()
+                _write(whole, schema, batches)
+                with files.open_output_stream(path) as stream:
+                    stream.write(whole.getvalue())
+                return
             folder = path.rpartition("/")[0]
+            beside = f"{folder}/{_TEMPORARY}{uuid.uuid4().hex}"
             files.create_dir(folder, recursive=True)
             try:
-                with files.open_output_stream(f"{folder}/{beside}") as stream, pa.ipc.new_file(stream, schema) as file:
-                    for batch in batches:
-                        file.write_batch(batch.replace_schema_metadata(schema.metadata))
-                files.move(f"{folder}/{beside}", path)
+                with files.open_output_stream(beside) as stream:
+                    _write(stream, schema, batches)
+                files.move(beside, path)
             except BaseException:
                 with suppress(OSError):  # what went wrong is said; that it cannot be cleaned up either, is not
-                    files.delete_file(f"{folder}/{beside}")
+                    files.delete_file(beside)
                 raise
 
     @contextmanager
@@ -96,6 +104,14 @@ class WorkFolder:
                 if info.base_name.startswith(_TEMPORARY):
                     files.delete_file(info.path)
 
+    def bytes(self) -> int:
+        """Return how many bytes the files of this folder have."""
+        from pyarrow.fs import FileSelector
+
+        with self._named("") as (files, path):
+            found = files.get_file_info(FileSelector(path.rstrip("/"), allow_not_found=True))
+            return sum(info.size for info in found if info.is_file)
+
     def remove(self) -> None:
         """Remove the folder and all that is in it."""
         with self._named("") as (files, path):
@@ -109,9 +125,17 @@ class WorkFolder:
             yield files, "/".join(part for part in (folder.rstrip("/"), self.below, name) if part)
         except OSError as error:
             raise EngineError(
-                f"the work folder {_shown(self.uri)} cannot be used ({first_line(error)[:160]}); what is finished "
+                f"the work folder {shown_uri(self.uri)} cannot be used ({first_line(error)[:240]}); what is finished "
                 "there is kept: mend it and run it again, or choose another one with --work-dir"
             ) from error
+
+
+def _write(stream: Any, schema: Any, batches: Sequence[Any]) -> None:
+    import pyarrow as pa
+
+    with pa.ipc.new_file(stream, schema) as file:
+        for batch in batches:
+            file.write_batch(batch.replace_schema_metadata(schema.metadata))
 
 
 @cache
@@ -124,13 +148,13 @@ def _file_system(uri: str) -> tuple[Any, str]:
         files, path = FileSystem.from_uri(uri)
     except (ValueError, KeyError) as error:
         raise EngineError(
-            f"{_shown(uri)} is no folder that can be worked in: pyarrow does not know its kind; "
+            f"{shown_uri(uri)} is no folder that can be worked in: pyarrow does not know its kind; "
             "give a folder's path, or a URI such as s3://bucket/folder"
         ) from error
     return files, path
 
 
-def _shown(uri: str) -> str:
+def shown_uri(uri: str) -> str:
     """Return a URI without what may be secret in it."""
     scheme, separator, rest = uri.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from dedup.classifier import Classifier
@@ -85,3 +85,4 @@ class RunReport:
     rejects: Mapping[str, int]  # reason -> rows
     rejects_file: str | None
     drift: tuple[str, ...] = ()  # what is not like in the runs before, a line each
+    cut: Mapping[str, float] = field(default_factory=dict)  # how it was cut into shards; empty where it was not

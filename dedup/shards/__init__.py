@@ -1,7 +1,16 @@
 """Comparing a corpus shard by shard, on any engine: the same pairs as in one piece."""
 
-from dedup.shards.comparing import Compared, ShardedCorpus, compare_in_shards
+from dedup.shards.comparing import Compared, Cut, ShardedCorpus, compare_in_shards
 from dedup.shards.course import in_shards
-from dedup.shards.encoding import encode_in_shards
+from dedup.shards.encoding import Encoded, Refused, encode_in_shards
 
-__all__ = ["Compared", "ShardedCorpus", "compare_in_shards", "encode_in_shards", "in_shards"]
+__all__ = [
+    "Compared",
+    "Cut",
+    "Encoded",
+    "Refused",
+    "ShardedCorpus",
+    "compare_in_shards",
+    "encode_in_shards",
+    "in_shards",
+]

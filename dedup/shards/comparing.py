@@ -49,16 +49,27 @@ _FEWEST_ROWS = 2_048  # of a bin: of smaller ones, more time is spent on files t
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """How a comparison was cut up."""
+
+    shards: int
+    tasks: int  # joins
+    cells: int
+    hot_cells: int
+    largest_cell: int  # rows
+    skew: float  # rows of the largest bin, to those of a bin on average
+    replication: float  # how often a row was written for a bin
+    spilled: int  # bytes in the work folder at the end
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """What was found, and how the work was cut up."""
 
     described: Described  # of the whole corpus
     joined: Joined
     probability: Float64  # (n_pairs,) of the joined pairs; NaN where a pair is too far apart to be a candidate
-    tasks: int
-    hot_cells: int
-    largest_cell: int  # rows
-    replication: float  # how often a row was written for a bin
+    cut: Cut
 
     @property
     def judged(self) -> Float64:
@@ -206,17 +217,28 @@ def _compare(
     _, covered = course.cutoffs(Matcher(corpus.embeddings, described, course.classifier))
     recall = found_share(pairs, held_out)
     done = Joined(pairs, recall, len(held_out), visits if course.in_cells else 0, rows, covered)
+    cut = Cut(
+        shards=course.shards,
+        tasks=len(joins),
+        cells=len(layout.first),
+        hot_cells=layout.hot_cells,
+        largest_cell=layout.largest_cell,
+        skew=layout.largest_bin * layout.bins / max(1, written),
+        replication=written / max(1, rows),
+        spilled=course.work.bytes(),
+    )
     log.info(
-        "%d joins of %d cells; the largest cell has %d rows, %d hot ones were cut up; each row was sent to %.2f bins",
-        len(joins),
-        len(layout.first),
-        layout.largest_cell,
-        layout.hot_cells,
-        written / max(1, rows),
+        "%d joins of %d cells; the largest cell has %d rows, %d hot ones were cut up; each row was sent to %.2f bins, "
+        "the largest of which has %.2f times as many rows as one on average; %.1f MB in the work folder",
+        cut.tasks,
+        cut.cells,
+        cut.largest_cell,
+        cut.hot_cells,
+        cut.replication,
+        cut.skew,
+        cut.spilled / 1e6,
     )
-    return Compared(
-        described, done, probability, len(joins), layout.hot_cells, layout.largest_cell, written / max(1, rows)
-    )
+    return Compared(described, done, probability, cut)
 
 
 def _tuned(course: Course, corpus: ShardedCorpus, described: Described, engine: Engine, recall_floor: float) -> Tuned:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
+from dedup.engines import WorkFolder
 from dedup.engines.protocol import Task, attempted
 from dedup.errors import DedupError
 
@@ -18,13 +22,15 @@ from dedup.errors import DedupError
 class Here:
     """Does each task in this process, when it is waited for; the last one started first."""
 
+    gpus = 0
+
     def __init__(self, slots: int = 1) -> None:
         self.slots = slots
         self.most_under_way = 0
         self._work: dict[int, tuple[Callable[[Any], Any], Task]] = {}
         self._numbers = count()
 
-    def start(self, work: Callable[[Any], Any], task: Task) -> int:
+    def start(self, work: Callable[[Any], Any], task: Task, *, gpu: bool) -> int:
         number = next(self._numbers)
         self._work[number] = work, task
         self.most_under_way = max(self.most_under_way, len(self._work))
@@ -43,6 +49,9 @@ class Square:
     killed_on: int = -1
     failing_on: int = -1
     refused_on: int = -1
+    full_on: int = -1
+    full_for: int = 0  # attempts
+    always_killed: bool = False
     seconds: float = 0.0
 
     @property
@@ -54,11 +63,31 @@ def square(task: Square) -> int:
     tried = task.folder / f"{task.number}-{os.getpid()}-{len(list(task.folder.iterdir()))}"
     tried.touch()
     first = len(list(task.folder.glob(f"{task.number}-*"))) == 1
-    if task.number == task.killed_on and first:
+    if task.number == task.killed_on and (first or task.always_killed):
         os.kill(os.getpid(), signal.SIGKILL)
     if task.number == task.failing_on:
         raise OSError("no room")
     if task.number == task.refused_on:
         raise DedupError("the encoder gave 'x' no direction")
+    if task.number == task.full_on:
+        tries = len(list(task.folder.glob(f"{task.number}-*")))
+        write_with_room_for(300 if tries <= task.full_for else 1 << 20, task)
     time.sleep(task.seconds)
     return task.number**2
+
+
+def write_with_room_for(limit: int, task: Square) -> None:
+    """Write into a work folder; what is written beyond the limit fails, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        batch = pa.RecordBatch.from_pydict({"number": pa.array([task.number] * 1000, pa.int64())})
+        WorkFolder(str(task.folder)).of("work").write("file.arrow", [batch])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def devices(task: Square) -> str | None:
+    """Return which GPUs the worker has been given."""
+    time.sleep(task.seconds)
+    return os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from engines.pools import Here, Square, square
 
-from dedup.engines import Engine, opened_engine
+from dedup.engines import Engine, Failed, opened_engine
 from dedup.errors import EngineError, ShardFailed
 from dedup.settings import EngineKind, Settings
 
@@ -50,6 +51,38 @@ def test_a_killed_process_costs_an_attempt_and_nothing_else(tmp_path):
     with opened_engine(Settings(workers=2)) as engine:
         assert sorted(engine.map(square, squares(tmp_path, killed_on=5))) == EXPECTED
     assert len(list(tmp_path.glob("5-*"))) >= 2
+
+
+def test_a_shard_that_kills_its_worker_takes_no_other_with_it(tmp_path):
+    # All that is under way is lost with a process of a pool; those that did nothing are not the ones that failed.
+    with (
+        opened_engine(Settings(workers=2)) as engine,
+        pytest.raises(ShardFailed, match=r"square 5 failed 3 times: a worker was killed"),
+    ):
+        list(engine.map(square, squares(tmp_path, killed_on=5, always_killed=True)))
+
+
+def test_a_shard_that_fails_for_what_is_in_it_is_divided(tmp_path):
+    divided: list[tuple[int, str]] = []
+
+    def divide(task: Square, failed: Failed) -> list[Square]:
+        divided.append((task.number, failed.reason))
+        return [replace(task, number=number, killed_on=-1) for number in (100, 101)] if task.number == 5 else []
+
+    with opened_engine(Settings(workers=2)) as engine:
+        found = list(engine.map(square, squares(tmp_path, killed_on=5, always_killed=True), divide=divide))
+    assert sorted(found) == sorted([*(number for number in EXPECTED if number != 25), 100**2, 101**2])
+    assert divided == [(5, "a worker was killed")]
+
+
+def test_a_full_disk_costs_attempts_and_is_named_where_it_stays_full(engine, tmp_path):
+    assert sorted(engine.map(square, squares(tmp_path, full_on=5, full_for=2))) == EXPECTED
+    assert len(list(tmp_path.glob("5-*"))) == 3
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(ShardFailed, match=r"^square 5 failed 3 times: the work folder .* cannot be used \(.*too large"):
+        list(engine.map(square, squares(other, full_on=5, full_for=9)))
+    assert not any((other / "work").iterdir())
 
 
 def test_no_more_is_under_way_than_the_workers_need(tmp_path):

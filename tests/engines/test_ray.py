@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engines.pools import Square, square
+from engines.pools import Square, devices, square
 from shards.cases import Case, same
 
 from dedup.engines import Engine, opened_engine
+from dedup.engines.ray_tasks import RayTasks
 from dedup.errors import ShardFailed
 from dedup.questions import Metric
 from dedup.settings import EngineKind, Settings
@@ -71,6 +72,27 @@ def test_a_removed_node_loses_nothing(engine, cluster, nodes, tmp_path):
     found = [next(results)]
     cluster.remove_node(nodes.pop(), allow_graceful=False)
     assert sorted([*found, *results]) == EXPECTED
+
+
+def test_a_full_disk_costs_attempts(engine, tmp_path):
+    assert sorted(engine.map(square, squares(tmp_path, full_on=5, full_for=2))) == EXPECTED
+
+
+def test_a_shard_that_always_kills_its_worker_is_named_or_divided(engine, tmp_path):
+    with pytest.raises(ShardFailed, match=r"square 5 failed 3 times: WorkerCrashedError"):
+        list(engine.map(square, squares(tmp_path, killed_on=5, always_killed=True)))
+    found = engine.map(square, squares(tmp_path, killed_on=5, always_killed=True), divide=lambda task, failed: [])
+    assert sorted(found) == [number for number in EXPECTED if number != 25]
+
+
+def test_a_gpu_is_asked_for_where_it_helps_and_others_see_none(engine, cluster, tmp_path):
+    node = cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=80 << 20)
+    with_gpu = Engine(RayTasks(sys.modules["ray"], 4, 1))
+    helped = list(with_gpu.map(devices, squares(tmp_path, seconds=0.2), gpu=True))
+    assert set(helped) == {"0", ""}
+    assert set(with_gpu.map(devices, squares(tmp_path))) == {""}
+    assert "0" not in engine.map(devices, squares(tmp_path), gpu=True), "there were no GPUs when this one was opened"
+    cluster.remove_node(node)
 
 
 @pytest.mark.parametrize("metric", list(Metric))

@@ -144,6 +144,25 @@ def test_each_stage_says_what_it_did_and_which_limit_it_came_nearest_to() -> Non
     ]
 
 
+def test_how_a_run_was_cut_into_shards_is_said_where_it_was() -> None:
+    cut = {
+        "shards": 40,
+        "tasks": 118,
+        "cells": 4096,
+        "hot_cells": 3,
+        "largest_cell": 20_123,
+        "skew": 1.25,
+        "replication": 2.5,
+        "spilled": 3_456_000_000,
+    }
+    times = section(parsed(changed(cut=cut)), "Where the time went")
+    (table,) = (table for table in times.iterfind(".//table") if said(table.find("caption")).startswith("Shards"))
+    assert [said(cell) for cell in table.iterfind(".//td")] == (
+        ["40", "118", "4,096", "3", "20,123", "2.50", "1.25", "3,456 MB"]
+    )
+    assert "cut into shards" not in said(section(parsed(REPORT), "Where the time went"))
+
+
 def test_rejects_are_listed_by_reason_with_their_file() -> None:
     part = section(parsed(REPORT), "Rejected rows")
     assert rows(part) == [["the text is empty", "11"], ["not valid UTF-8", "3"]]

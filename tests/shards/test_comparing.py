@@ -32,7 +32,11 @@ def test_the_pairs_are_those_of_one_piece(case, tmp_path, shard_size, memory_per
     assert (ours.recall, ours.recall_pairs, ours.visits) == (theirs.recall, theirs.recall_pairs, theirs.visits)
     rows = len(case.keys)
     assert np.array_equal(ours.covered.shortfalls(rows), theirs.covered.shortfalls(rows))
-    assert (compared.hot_cells > 0) == (memory_per_task == 800_000)
+    assert (compared.cut.hot_cells > 0) == (memory_per_task == 800_000)
+    cut = compared.cut
+    assert (cut.shards, cut.cells > 1) == (-(-rows // shard_size), case.in_cells)
+    assert cut.replication >= 1 <= cut.skew
+    assert cut.spilled > rows * 64 * 4 * cut.replication  # the vectors of each bin at the least
     assert list((tmp_path / "work").iterdir()) == []
 
 
@@ -46,7 +50,7 @@ def test_after_a_failure_only_what_was_not_finished_is_done_again(case, tmp_path
         return join_bins(task)
 
     monkeypatch.setattr("dedup.shards.comparing.join_bins", joining)
-    with pytest.raises(EngineError, match=r"joining bin.* failed once: the disk is full"):
+    with pytest.raises(EngineError, match=r"joining bin.* failed 3 times: the disk is full"):
         case.in_shards(tmp_path, Engine(Here(2)), shard_size=700, memory_per_task=800_000)
     kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "work").rglob("*.arrow")}
     assert sum(file.name.startswith("pairs-") for file in kept) == 3
