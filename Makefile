@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture check lint types layers migrations-check startup models bench bench-docs screenshots \
+.PHONY: help demo test torture check lint types layers migrations-check startup models bench bench-cluster bench-docs screenshots \
   format clean
 
 help:  ## show this list
@@ -98,6 +98,12 @@ bench: $(BENCH)/.venv/.installed  ## measure us and the peers, on the example or
 	  --peers $(BENCH)/.venv/bin/python --folder $(BENCH) \
 	  $(if $(LABELLED),--labelled $(LABELLED)) $(if $(ONLY),--only $(ONLY)) $(if $(FRESH),--fresh)
 	$(BIN)/python -m benchmarks.chart $(BENCH)/results.json $(BENCH)/chart.svg
+
+ROWS ?= 5000
+WORKERS ?= 2
+
+bench-cluster: .venv/.tools  ## the same run by threads, processes and Ray: digests, seconds, memory: make bench-cluster DUMP=… ROWS=641038
+	$(BIN)/python -m benchmarks.bench_cluster $(DUMP) --rows $(ROWS) --workers $(WORKERS)
 
 bench-docs:  ## write the tables and the picture of docs/performance.md from what `make bench` measured last
 	$(BIN)/python -m benchmarks.tables $(BENCH)/results.json docs/performance.md
