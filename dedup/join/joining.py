@@ -92,6 +92,10 @@ def self_join(
     if near is None:
         return _join_all(embeddings, metric, task, progress)
     joined = _join_in_cells(embeddings, metric, task, near, recall_floor, progress)
+    if joined.recall < recall_floor and known is not None:
+        log.info("of the pairs under the cut-off, %.4f are known: all are looked for anew", joined.recall)
+        task = _Task.of(nothing, cutoff, margin)
+        joined = _join_in_cells(embeddings, metric, task, near, recall_floor, progress)
     if joined.recall >= recall_floor:
         return joined
     log.warning(

@@ -119,3 +119,15 @@ def test_in_cells_new_rows_find_their_pairs_among_old_ones(metric):
     assert len(found) >= 0.9 * len(truth)
     new = {pair for pair in truth if not set(pair) <= set(then.tolist())}
     assert len(new & set(found)) >= 0.9 * len(new)
+
+
+@metrics
+def test_where_too_little_is_known_cells_find_all_anew(metric):
+    vectors = clustered_unit_rows(8, 1500, 16, groups=300, spread=0.25)
+    cutoff = Cutoff({Metric.MANHATTAN: 1.0, Metric.EUCLIDEAN: 0.35}[metric])
+    anew = joined(vectors, metric, cutoff, cells=64)
+    half = np.arange(len(anew.pairs)) % 2 == 0
+    known = moved(anew.pairs.where(half), anew.covered, np.arange(len(vectors)), len(vectors))
+    found = joined(vectors, metric, cutoff, known=known, cells=64)
+    assert as_dict(found.pairs) == as_dict(anew.pairs)
+    assert found.visits == anew.visits > 0, "not all with all"
