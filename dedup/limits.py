@@ -20,6 +20,7 @@ import numpy as np
 
 from dedup.artifacts import replacing
 from dedup.cores import core_count
+from dedup.encoders.openvino_runtime import has_bf16
 from dedup.encoders.prepared import cache_folder
 from dedup.errors import DedupError
 
@@ -81,9 +82,12 @@ def _fp32() -> float:
 
 
 def _bf16() -> float | None:
-    """Return None where torch is not loaded: what is too small to need it is not worth waiting for it."""
+    """Return None where torch is not loaded: what is too small to need it is not worth waiting for it.
+
+    Nor where the processor has no bf16: imitated, the product takes minutes, and nothing here multiplies so.
+    """
     torch = sys.modules.get("torch")
-    if torch is None:
+    if torch is None or not has_bf16():
         return None
     left, right = (torch.ones(_BF16_SIDE, _BF16_SIDE, dtype=torch.bfloat16) for _ in range(2))
     return 2 * _BF16_SIDE**3 / _best_seconds(lambda: torch.mm(left, right))

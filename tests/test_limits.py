@@ -51,6 +51,16 @@ def test_what_is_measured_is_no_more_than_can_be(cache: Path, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [cache.parent]
 
 
+def test_where_the_processor_has_no_bf16_it_is_not_imitated(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch, "mm", lambda *_: pytest.fail("multiplied in bf16"))
+    monkeypatch.setattr(limits, "has_bf16", lambda: False)
+    assert set(measure_limits(tmp_path).multiplying) == {"fp32"}
+
+
 def test_without_torch_bf16_is_not_measured(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     assert set(measure_limits(tmp_path).multiplying) == {"fp32"}
