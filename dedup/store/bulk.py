@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Column, Connection, LargeBinary, MetaData, Select, Table, and_, delete, exists, or_, select, true
+from sqlalchemy import Column, Connection, LargeBinary, MetaData, Select, Table, delete, or_, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from dedup.errors import StoreError
@@ -172,13 +172,13 @@ def upsert(connection: Connection, model: type[Base], columns: Columns, *, key: 
 
 
 def remove(connection: Connection, model: type[Base], rows: Table, *, key: Sequence[str]) -> None:
-    """Delete the rows of a table whose ``key`` is among the staged ``rows``."""
+    """Delete the rows of a table whose ``key`` is among the staged ``rows``.
+
+    By IN, for which SQLite looks up the few that go; of an EXISTS it would ask every row of the table.
+    """
     target = table(model)
-    gone = exists().where(and_(*(rows.c[name] == target.c[name] for name in key)))
-    if len(key) == 1:  # so SQLite looks up the few that go, instead of asking of every row
-        connection.execute(delete(target).where(target.c[key[0]].in_(select(rows.c[key[0]]))))
-        return
-    connection.execute(delete(target).where(gone))
+    of_target, of_staged = (tuple_(*(columns[name] for name in key)) for columns in (target.c, rows.c))
+    connection.execute(delete(target).where(of_target.in_(select(*of_staged.clauses))))
 
 
 def rows_among(

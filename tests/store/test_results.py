@@ -3,11 +3,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 
 import numpy as np
 import pytest
 from findings import findings
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, event, select
 
 from dedup.errors import CorpusChanged, StoreError
 from dedup.questions import Metric, Question, question_key
@@ -143,6 +144,23 @@ def test_each_run_replaces_what_the_last_one_found(
         write(filled, run, generation(filled), *arrays(found, rng))
         pairs, clusters = updated(pairs, found.pairs, run), updated(clusters, found.clusters, run)
         assert recorded(filled) == (pairs, found.members, clusters)
+
+
+def test_sqlite_looks_up_the_pairs_that_go(tmp_path: Path) -> None:
+    """Else one that goes would take as long as all that stay."""
+    ran: list[str] = []
+    key = ("left_id", "right_id")
+    with Store.open(f"sqlite:///{tmp_path / 'dedup.db'}") as store:
+        event.listen(store._database.engine, "before_cursor_execute", lambda *given: ran.append(given[2]))
+        with (
+            store._database.writing() as connection,
+            bulk.staged(connection, PairRow, {name: np.array([at]) for at, name in enumerate(key)}, key=key) as rows,
+        ):
+            remove(connection, PairRow, rows, key=key)
+            deletion = next(statement for statement in ran if statement.startswith("DELETE"))
+            plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {deletion}")]
+    assert any(step.startswith("SEARCH pairs") for step in plan)
+    assert not any(step.startswith("SCAN pairs") for step in plan)
 
 
 def test_nothing_found_deletes_everything(filled: Store) -> None:
