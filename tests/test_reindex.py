@@ -112,7 +112,9 @@ def live(settings: Settings, folder: Path, seed: int, nights: int) -> Rows:
 
 
 @pytest.mark.parametrize("metric", list(Metric))
-@examples(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(seed=st.integers(0, 2**20), nights=st.integers(1, 4))
 def test_after_any_history_it_equals_one_run(settings: Settings, metric: Metric, seed: int, nights: int) -> None:
     with tempfile.TemporaryDirectory() as name:

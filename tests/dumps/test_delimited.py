@@ -31,14 +31,14 @@ def bad(read, name: str, content: bytes) -> list[tuple[int, str, str]]:
     return [(record.row, record.reason, record.excerpt) for record in rejected]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(TEXTS, TEXTS)), st.sampled_from([",", ";", "\t"]))
 def test_arbitrary_texts_round_trip(dump, pairs, delimiter):
     path = dump("a.tsv" if delimiter == "\t" else "a.csv", delimited(delimiter, ("id", "text"), pairs))
     assert [(record.id, record.text) for record in read_dump(path, DumpOptions())] == pairs
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.binary())
 def test_any_bytes_end_in_records_or_a_dump_error(dump, content):
     for name in ("a.csv", "a.tsv"):

@@ -20,7 +20,7 @@ def written(*objects: object) -> bytes:
     return b"".join(json.dumps(found).encode() + b"\n" for found in objects)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1), st.booleans())
 def test_arbitrary_texts_round_trip(dump, pairs, ascii_only):
     lines = [json.dumps({"id": own_id, "text": text}, ensure_ascii=ascii_only) + "\n" for own_id, text in pairs]
@@ -28,7 +28,7 @@ def test_arbitrary_texts_round_trip(dump, pairs, ascii_only):
     assert [(record.id, record.text) for record in records] == pairs
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=50)
 @given(st.lists(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists)))
 def test_any_values_end_in_records(dump, values):
     content = written({"id": "1", "text": "Why?"}, *({"id": found, "text": found, "tags": found} for found in values))

@@ -26,7 +26,7 @@ def written(columns: dict[str, pa.Array | list[object]], row_group_size: int | N
     return sink.getvalue()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1), st.integers(1, 5))
 def test_arbitrary_texts_round_trip(dump, pairs, row_group_size):
     content = written({"text": [text for _, text in pairs], "id": [own_id for own_id, _ in pairs]}, row_group_size)

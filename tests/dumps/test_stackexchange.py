@@ -26,7 +26,7 @@ def posts(*rows: str) -> bytes:
     return "\n".join(lines).encode()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(TEXTS, TEXTS)))
 def test_arbitrary_texts_round_trip(dump, pairs):
     rows = [f'PostTypeId="1" Id={quoteattr(own_id)} Title={quoteattr(text)}' for own_id, text in pairs]
