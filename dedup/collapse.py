@@ -11,7 +11,7 @@ import numpy as np
 
 from dedup.gathering import Gathering, chunks
 from dedup.memory import spacious
-from dedup.questions import Float32, Float64, Int64, Keys, Pairs, key_halves
+from dedup.questions import Float32, Float64, Int64, Keys, Pairs, first_of_equal
 from dedup.store import RecordedPairs
 
 
@@ -32,9 +32,7 @@ def collapse(ids: Int64, keys: Keys) -> Texts:
     ids, keys
         (n_questions,) sorted by (key, id).
     """
-    halves = key_halves(keys)
-    first = np.ones(len(keys), dtype=bool)
-    first[1:] = (halves[1:] != halves[:-1]).any(axis=1)
+    first = first_of_equal(keys)
     return Texts(keys[first], ids[first], np.cumsum(first) - 1)
 
 

@@ -96,6 +96,14 @@ def key_halves(keys: Keys) -> NDArray[np.uint64]:
     return np.ascontiguousarray(keys, dtype="S16").view(">u8").reshape(-1, 2).astype(np.uint64)
 
 
+def first_of_equal(ascending: Keys) -> NDArray[np.bool_]:
+    """Tell which keys, (n,) in order, are not those before them."""
+    halves = key_halves(ascending)
+    first = np.ones(len(ascending), dtype=bool)
+    first[1:] = (halves[1:] != halves[:-1]).any(axis=1)
+    return first
+
+
 def key_order(keys: Keys, *then: Int64) -> Int64:
     """Return the order of ascending keys, (n,); of equal ones by the columns ``then``, the last one first."""
     first, second = key_halves(keys).T

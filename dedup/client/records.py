@@ -110,16 +110,9 @@ class FoundClusterEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundWholeCluster:
+class FoundWholeCluster(FoundCluster):
     """A cluster with its members, the canonical question first, its recorded pairs, the weakest first, and its past."""
 
-    cluster: int
-    size: int
-    weakest_probability: float
-    canonical: str
-    canonical_source: str
-    canonical_text: str
-    run: int
     members: tuple[FoundMember, ...]
     links: tuple[FoundLink, ...]
     history: tuple[FoundClusterEvent, ...]

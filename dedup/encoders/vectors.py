@@ -29,7 +29,7 @@ from dedup.encoders.places import (
 from dedup.encoders.protocol import Encoder
 from dedup.errors import ArtifactDamaged
 from dedup.progress import Advance, Progress
-from dedup.questions import Float32, Int64, Keys, key_halves, key_order, rows_of
+from dedup.questions import Float32, Int64, Keys, first_of_equal, key_order, rows_of
 from dedup.text import key_array
 
 _CALL_TEXTS = 4096  # encoded between two signs of progress; enough to fill rows and to keep every core busy
@@ -127,10 +127,8 @@ class _Table:
         at[:, 0] = np.repeat(np.arange(len(segments)), [len(keys) for keys in segments])
         at[:, 1] = np.concatenate([np.empty(0, dtype=np.int64), *(np.arange(len(keys)) for keys in segments)])
         order = key_order(every)
-        halves = key_halves(every[order])
-        first = np.ones(len(every), dtype=bool)
-        first[1:] = (halves[1:] != halves[:-1]).any(axis=1)
-        return cls(every[order[first]], at[order[first]])
+        first = order[first_of_equal(every[order])]
+        return cls(every[first], at[first])
 
     def rows(self, keys: Keys) -> Int64:
         return rows_of(self.keys, keys)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
+from dedup.features.words import REMEMBERED
+
 _SMALL = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
 nineteen
@@ -48,7 +50,7 @@ _COUNTABLE = 10**24  # "million million million ..." overflows in the end
 _DIGITS = re.compile(r"(\d[\d,]*(?:\.\d+)?)(k?)")
 
 
-@lru_cache(1 << 16)
+@lru_cache(REMEMBERED)
 def number_of(token: str) -> Number | None:
     """Return what a token counts: the digits it starts with ("2nd" is 2, "35k" 35000) or a number word, or None."""
     if digits := _DIGITS.match(token):
