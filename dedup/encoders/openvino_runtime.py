@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from dedup.meters import multiplied
 from dedup.questions import Float32
 
 if TYPE_CHECKING:
-    from openvino import CompiledModel, InferRequest
+    from openvino import CompiledModel, Core, InferRequest
 
 _TOKENS_PER_BATCH = 1024  # half as many are slower by a tenth, twice as many are no faster
 
@@ -52,15 +53,13 @@ class OpenVinoRuntime:
 
     def _compiled(self, *, streams: int) -> CompiledModel:
         """Return the network, ready to run in so many streams, which share all cores."""
-        from openvino import Core
-
         options = {
             "INFERENCE_PRECISION_HINT": "bf16" if self._precision == "bf16" else "f32",
             "NUM_STREAMS": str(streams),
             "INFERENCE_NUM_THREADS": str(len(os.sched_getaffinity(0))),
             "ENABLE_CPU_PINNING": False,  # two processes would be pinned to the same cores
         }
-        return Core().compile_model(self._graph, "CPU", options)
+        return _openvino().compile_model(self._graph, "CPU", options)
 
     def states(self, tokens: Sequence[Sequence[int]]) -> Float32:
         """Return the mean of the token states of each text, (n, dimension) float32."""
@@ -100,6 +99,16 @@ class OpenVinoRuntime:
 
 def has_bf16() -> bool:
     """Tell whether the processor multiplies matrices in bf16 (AVX512-BF16 or AMX)."""
+    return "BF16" in _openvino().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+@cache
+def _openvino() -> Core:
+    """Return OpenVINO, loaded once and never unloaded.
+
+    Loaded, it gives the thread a stack for its signal handlers, and unloaded the one before. Of two that go in the
+    order in which they came, the second gives back one that is gone: the next signal is a segmentation fault.
+    """
     from openvino import Core
 
-    return "BF16" in Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return Core()

@@ -1,5 +1,7 @@
 """Every way to run the network gives the vectors of the model card's own recipe."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -97,3 +99,26 @@ def test_the_precision_is_what_the_processor_has(monkeypatch: pytest.MonkeyPatch
     choice = choose_runtime(read_shape(base_folder()))
     assert (choice.runtime, choice.precision) == ("OpenVINO", precision)
     assert ("no bf16" in choice.reason) is not able
+
+
+def test_a_signal_is_taken_after_one_encoder_took_the_place_of_another() -> None:
+    """In a process of its own: where it is not, that is a segmentation fault."""
+    program = """
+import os, signal
+from dedup.encoders.bert import read_bert, read_shape
+from dedup.encoders.openvino_runtime import OpenVinoRuntime, has_bf16
+from dedup.encoders.registry import base_folder
+
+network = read_bert(base_folder(), read_shape(base_folder()), None)
+taken = []
+signal.signal(signal.SIGTERM, lambda *_: taken.append("taken"))
+has_bf16()
+before = OpenVinoRuntime(network, bf16=False)
+after = OpenVinoRuntime(network, bf16=False)
+del before
+del after
+os.kill(os.getpid(), signal.SIGTERM)
+print(*taken)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "taken\n"), ran.stderr
