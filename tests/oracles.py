@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -46,8 +44,11 @@ def between(vectors: Float32, one: int, other: int, metric: Metric) -> np.float3
 
 def pairs_within(vectors: Float32, metric: Metric, cutoff: float) -> dict[tuple[int, int], np.float32]:
     """Return every pair of rows within the cut-off and its distance, by looking at every pair."""
-    every = ((one, other) for one, other in combinations(range(len(vectors)), 2))
-    return {pair: found for pair in every if (found := between(vectors, *pair, metric)) <= cutoff}
+    found: dict[tuple[int, int], np.float32] = {}
+    for one in range(len(vectors) - 1):
+        to_later = distance(vectors[one], vectors[one + 1 :], metric)
+        found.update({(one, one + 1 + int(at)): to_later[at] for at in np.flatnonzero(to_later <= cutoff)})
+    return found
 
 
 def as_dict(pairs: Pairs) -> dict[tuple[int, int], np.float32]:
