@@ -39,7 +39,7 @@ demo: .venv/.installed  ## install, run the main job on the shipped example and 
 	@echo "  dedup run YOUR-DUMP.csv --source yours"
 
 test: .venv/.tools  ## install what the tests need and run them
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --max-worker-restart 0 -q
 
 KILLS ?= 34
 SEED ?= 641
