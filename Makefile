@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture check lint types layers migrations-check startup models bench bench-cluster bench-docs screenshots \
+.PHONY: help demo test slow-tests torture check lint types layers migrations-check startup models bench bench-cluster bench-docs screenshots \
   format clean
 
 help:  ## show this list
@@ -38,8 +38,14 @@ demo: .venv/.installed  ## install, run the main job on the shipped example and 
 	@echo "  dedup export clusters clusters.csv"
 	@echo "  dedup run YOUR-DUMP.csv --source yours"
 
-test: .venv/.tools  ## install what the tests need and run them
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --max-worker-restart 0 -q
+# A worker that dies ends the run: xdist would wait for its tests without end.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --max-worker-restart 0 -q
+
+test: .venv/.tools  ## install what the tests need and run them, but for the slow ones
+	$(PYTEST) -m "not slow"
+
+slow-tests: .venv/.tools  ## kills, full disks, clusters of processes, and the documents, executed
+	$(PYTEST) -m slow
 
 KILLS ?= 34
 SEED ?= 641
@@ -47,7 +53,7 @@ SEED ?= 641
 torture: .venv/.tools  ## kill jobs at random moments, KILLS times each job on each database, drawn from SEED
 	TORTURE_KILLS=$(KILLS) TORTURE_SEED=$(SEED) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/torture -q --log-cli-level=INFO
 
-check: test lint types layers migrations-check startup  ## all that CI checks
+check: test slow-tests lint types layers migrations-check startup  ## all that CI checks
 
 lint: .venv/.tools  ## style and format
 	$(BIN)/ruff check .

@@ -106,6 +106,7 @@ def test_new_runs_are_numbered_after_the_restored_ones(elsewhere: Settings, run_
     assert again.summary.run_id == 4
 
 
+@pytest.mark.slow
 def test_a_backup_while_a_job_writes_is_of_one_moment(shared: Settings, run_csv: RunCsv, tmp_path: Path) -> None:
     run_csv(KITCHEN, db=shared.db)
     before = answers(shared)

@@ -38,6 +38,7 @@ def test_what_is_too_small_is_refused_with_what_is_enough(tmp_path: Path) -> Non
         hold_to(load({"memory": enough[1]}, environment={}).settings.memory, 500_000, 384)
 
 
+@pytest.mark.slow
 def test_a_run_stays_within_the_smallest_that_it_asks_for(tmp_path: Path) -> None:
     chosen = random.Random(5)
     words = ["".join(chosen.choices("bcdfglmnprst", k=3)) + chosen.choice("aeiou") for _ in range(4000)]

@@ -32,9 +32,12 @@ REAL = Path(__file__).resolve().parents[1] / "../shared/data/scale/questions_641
 QUESTIONS, MADE_UP = 20_000, 1_500
 
 # Ray leaves sockets of its own open when it ends, and warns of what it will change one day.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::FutureWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings(
+        "ignore::ResourceWarning", "ignore::FutureWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),
+    pytest.mark.slow,
+]
 
 # How many workers, on shards of how many rows.
 CUTS = [(1, 30_000), (2, 8_192), (7, 3_000)]

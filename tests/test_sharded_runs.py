@@ -21,6 +21,8 @@ from dedup.progress import Silent
 from dedup.settings import FAST_ENCODER, IndexKind, Settings
 from dedup.store import Recorded, Store
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = 3000
 
 

@@ -45,6 +45,7 @@ def by_name(results: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     return {(each["competitor"], each["corpus"]): each for each in results["measurements"]}
 
 
+@pytest.mark.slow
 def test_ours_and_exact_search_are_measured_side_by_side(measure_all: Bench) -> None:
     names = ("dedup-run-static-euclidean", "dedup-join-static-euclidean", "flat-join-static-euclidean")
     found = by_name(measure_all([each for each in COMPETITORS if each.name in names], "--sizes", "300"))
@@ -84,6 +85,7 @@ def test_what_failed_is_measured_again(measure_all: Bench, tmp_path: Path) -> No
     assert done["fault"] is None
 
 
+@pytest.mark.slow
 def test_what_is_over_the_limit_is_measured_on_fewer_questions(measure_all: Bench) -> None:
     slow = StandIn("import sys, time; time.sleep(60 if int(sys.argv[2]) > 2000 else 0)")
     results = measure_all([slow], "--sizes", "4000", "--limit", "5")

@@ -19,9 +19,12 @@ from dedup.questions import Metric
 from dedup.settings import EngineKind, Settings
 
 # Ray leaves sockets of its own open when it ends, and warns of what it will change one day.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::FutureWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings(
+        "ignore::ResourceWarning", "ignore::FutureWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),
+    pytest.mark.slow,
+]
 ray_cluster = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed", exc_type=ImportError)
 
 EXPECTED = [number**2 for number in range(12)]

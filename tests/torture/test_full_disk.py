@@ -16,6 +16,8 @@ from torture import FLAGS, KILLS, SEED, Steps, answers, compare, twins
 from dedup.pipeline import run
 from dedup.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 _LARGEST = {"sqlite": 1 << 20, "postgresql": 300 << 10}  # bytes; with so much room for each file, most jobs end well
 
 

@@ -6,6 +6,7 @@ import random
 import time
 from pathlib import Path
 
+import pytest
 from corpora import write_csv
 from databases import own_server
 from fakes import HashingEncoder
@@ -15,6 +16,8 @@ from torture import FLAGS, KILLS, SEED, Steps, compare, twins
 from dedup.pipeline import run
 from dedup.settings import Settings
 from dedup.store import upgrade
+
+pytestmark = pytest.mark.slow
 
 _ROUNDS = max(2, KILLS // 5)  # a server takes seconds to recover
 _SECONDS = 3.0  # after which a job is done on any machine, or well under way

@@ -10,6 +10,8 @@ from torture import JOBS, KILLS, SEED, torture, twins
 
 from dedup.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("job", JOBS)
 def test_a_job_that_is_killed_at_random_moments_ends_as_an_undisturbed_one(

@@ -27,7 +27,7 @@ from dedup.settings import Settings
 from dedup.soundness import examine
 from dedup.store import Store, database_lock
 
-KILLS = int(os.environ.get("TORTURE_KILLS", "2"))
+KILLS = int(os.environ.get("TORTURE_KILLS", "3"))
 """How often a job of each kind is killed; `make torture` sets it."""
 
 SEED = int(os.environ.get("TORTURE_SEED", "641"))

@@ -135,6 +135,7 @@ def test_same_inputs_same_weights_whatever_the_metric_and_another_seed_others(
     assert weights(site.train("other", seed=1, epochs=1).output) != weights(trained.output)
 
 
+@pytest.mark.slow
 def test_after_a_kill_it_goes_on_to_the_same_weights(site: Site, trained: TrainedModel) -> None:
     output = site.folder / "killed"
     script = [sys.executable, "-c", KILLED, site.pairs, site.dev, str(site.base), str(site.settings.indexes)]

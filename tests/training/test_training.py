@@ -138,6 +138,7 @@ def test_same_inputs_same_weights_and_another_seed_others(site: Site, trained: T
     assert weights(site.train("other", seed=1, epochs=1).output) != weights(trained.output)
 
 
+@pytest.mark.slow
 def test_after_a_kill_it_goes_on_to_the_same_weights(site: Site, trained: TrainedModel, caplog) -> None:
     output = site.folder / "killed"
     script = [sys.executable, "-c", KILLED, site.pairs, site.dev, str(site.base), str(site.settings.indexes)]
