@@ -58,8 +58,7 @@ def cluster_pairs(matcher: Matcher, pairs: Pairs, probability: Float64, *, thres
     surest_first = np.argsort(-sure[in_chain], kind="stable")  # pairs stand in the order of their rows
     grown = grow(matcher, left[in_chain][surest_first], right[in_chain][surest_first], floor)
     weakest = np.ones(len(size))
-    one, other = left[~in_chain], right[~in_chain]
-    np.minimum.at(weakest, component[one], matcher.between(one, other))
+    np.minimum.at(weakest, component[left[~in_chain]], sure[~in_chain])
     names, label = np.unique(np.where(chained[component], len(size) + grown.part, component), return_inverse=True)
     return Clusters(label.astype(np.int64), np.concatenate([weakest, grown.weakest])[names])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from dedup.errors import CorpusChanged, StoreError
 from dedup.gathering import chunks
@@ -82,7 +82,7 @@ class Results:
             raise StoreError("a pair has a question that is in no cluster; expected every recorded question in one")
         with self._database.writing() as connection:
             changed = recorded_corpus_revision(connection) != corpus_revision
-            if changed and (despite_news is None or not _has_only_grown(connection, despite_news)):
+            if changed and (despite_news is None or not _has_only_grown(connection, despite_news, before.clusters)):
                 raise CorpusChanged("questions were recorded while this run worked; run it again")
             if connection.scalars(select(ServiceRow.run_id)).one_or_none() != before.run_id:
                 raise StoreError("another run was put in service while this one worked; run it again")
@@ -95,8 +95,13 @@ class Results:
             connection.execute(update(CorpusRow).values(next_cluster=next_cluster))
 
 
-def _has_only_grown(connection: Connection, corpus: Corpus) -> bool:
-    """Tell whether every question of a corpus is still recorded with the text it had."""
+def _has_only_grown(connection: Connection, corpus: Corpus, before: StoredClusters) -> bool:
+    """Tell whether every question of a corpus is still recorded with the text it had, and in its cluster of before.
+
+    One that was deleted and recorded again has lost its pairs and left its cluster.
+    """
+    if connection.scalar(select(func.count()).select_from(MemberRow)) != len(before.question):
+        return False
     order = np.argsort(corpus.ids)
     ids, keys = corpus.ids[order], corpus.keys[order]
     statement = select(QuestionRow.id, QuestionRow.text_key)

@@ -312,6 +312,20 @@ def test_a_corpus_may_have_grown_where_that_is_allowed_and_nothing_else(database
         assert store.pending_questions() == (since == "one more")
 
 
+def test_a_question_that_was_away_for_a_while_has_lost_its_pairs(filled: Store) -> None:
+    rng = np.random.default_rng(1)
+    write(filled, start(filled), generation(filled, "g1"), *arrays(random_found(rng), rng))
+    corpus, before, run = filled.corpus(), filled.recorded(), start(filled)
+    (away,) = filled.questions([int(corpus.ids[0])]).values()
+    filled.delete_questions([int(corpus.ids[0])], actor="test")
+    filled.record_questions(start(filled), [away])
+    found = findings(generation(filled, "g2"), *arrays(random_found(rng), rng))
+    told = {"corpus_revision": corpus.revision, "despite_news": corpus}
+    with pytest.raises(CorpusChanged):
+        filled.write_results(run, before, found, RunOutcome({}), **told)
+    assert filled.in_service().generation.name == "g1"
+
+
 @pytest.mark.parametrize("broken", [ClusterRow, MemberRow])
 def test_a_failure_after_the_pairs_are_written_leaves_the_run_running_and_the_old_service(
     filled: Store, broken: type[Base], monkeypatch: pytest.MonkeyPatch
