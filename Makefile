@@ -18,7 +18,7 @@ help:  ## show this list
 .venv/.installed: .venv/.created pyproject.toml constraints.txt
 	@echo "Installing into .venv: some minutes and 2 GB."
 	$(PIP) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --editable '.[service]'
+	$(PIP) --editable '.[service,train]'
 	@touch $@
 
 .venv/.tools: .venv/.installed

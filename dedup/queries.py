@@ -247,13 +247,16 @@ class Searcher:
         rows, place = np.unique(row, return_inverse=True)
         keys = self.overlay.keys(rows)
         names = self.classifier.feature_names
+        crowded = self.overlay.crowding(rows)
+        unknown = rows[np.isnan(crowded)]
         described = describe_questions(
             names,
             self.background,
             np.concatenate([own, keys]),
-            np.concatenate([vectors, self.overlay.vectors(rows)]) if len(rows) else vectors,
+            np.concatenate([vectors, self.overlay.vectors(unknown)]) if len(unknown) else vectors,
             [*asked, *(text_of[key] for key in key_bytes(keys))],
             self.encoder.metric,
+            crowded=np.concatenate([np.full(len(own), np.nan, dtype=np.float32), crowded]),
         )
         return pair_features(names, described, query, described, len(own) + place)
 

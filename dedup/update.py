@@ -38,7 +38,7 @@ from dedup.kept import keep, load_known_pairs
 from dedup.kept_pairs import KnownPairs, pair_changes
 from dedup.matching import Matcher
 from dedup.memory import peak_bytes
-from dedup.questions import Keys, Pairs
+from dedup.questions import Float32, Keys, Pairs
 from dedup.reranking import Rescoring, remembering
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, distance_histogram, estimated_share, histogram_reach, with_drift
@@ -248,6 +248,7 @@ def _publish(
             fingerprint=encoder.fingerprint,
             encoder=encoder.name,
             pair_recall=found.joined.recall,
+            crowding=_of_rows(rows.keys, texts.keys, found.matcher.described.crowding),
         )
         share(store, settings.indexes, generation)
         dimension = state.embeddings.shape[1]
@@ -267,6 +268,14 @@ def _publish(
             raise CorpusChanged(str(error), found=generation) from error
         advance(len(pairs.left))
     return Updated(news.ingested, counts, generation, encoder, classifier, models.rescoring, reused=False)
+
+
+def _of_rows(rows: Keys, keys: Keys, values: Float32 | None) -> Float32 | None:
+    """Return the values of ascending ``keys`` in the order of an index's ``rows``, text keys too; NaN of those gone."""
+    if values is None:
+        return None
+    place = np.minimum(np.searchsorted(keys, rows), len(keys) - 1)
+    return np.where(keys[place] == rows, values[place], np.float32(np.nan))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from dedup.errors import GenerationMismatch, NoGeneration
 from dedup.explanation import _strongest_path, explain
 from dedup.export import export_pairs
 from dedup.features.surroundings import FEWEST
+from dedup.index import Overlay
 from dedup.pipeline import RunResult
 from dedup.queries import Searcher
 from dedup.questions import Metric
@@ -60,8 +61,13 @@ def test_with_features_too_a_query_says_of_a_recorded_pair_what_the_run_recorded
         recorded = {(pair["left"], pair["right"]): float(pair["probability"]) for pair in pairs}
         recorded |= {(right, left): probability for (left, right), probability in recorded.items()}
         asked = [pair["left"] for pair in pairs[:: len(pairs) // 12]]
-        answers = Searcher.load(store, few).query_many(asked, 30, 0.8)
+        searcher = Searcher.load(store, few)
+        answers = searcher.query_many(asked, 30, 0.8)
+        kept = searcher.generation.crowding
+        looked_up = searcher.over(Overlay(replace(searcher.generation, crowding=None))).query_many(asked, 30, 0.8)
         told = [explain(store, few, pair["left_id"], pair["right_id"], None) for pair in pairs[:: len(pairs) // 5]]
+    assert np.isfinite(kept).all()
+    assert answers == looked_up
     checked = 0
     for answer in answers:
         for match in answer.matches[1:]:

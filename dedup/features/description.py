@@ -79,15 +79,24 @@ def describe_questions(
     metric: Metric,
     near: Near | None = None,
     traits: TextTraits | None = None,
+    crowded: Float32 | None = None,
 ) -> Described:
     """Describe questions of the background's corpus, or others beside it; row i is of ``keys[i]``.
 
-    ``near`` are their nearest reference vectors, ``traits`` those of their texts, where they are known already.
+    ``near`` are their nearest reference vectors, ``traits`` those of their texts, where they are known already. Of
+    their crowding all may be known, (n,) ``crowded``, but for some that are NaN: ``embeddings`` are then of these.
     """
     if traits is None and texts is not None and needs_texts(features):
         traits = describe(texts, features)
+    if CROWDING not in features:
+        crowded = None
+    elif crowded is None:
+        crowded = crowding(keys, embeddings, background.reference, metric, near)
+    else:
+        crowded, unknown = crowded.copy(), np.isnan(crowded)
+        crowded[unknown] = crowding(keys[unknown], embeddings, background.reference, metric)
     return Described(
-        crowding(keys, embeddings, background.reference, metric, near) if CROWDING in features else None,
+        crowded,
         traits,
         background.idf if needs_texts(features) else None,
     )

@@ -32,6 +32,7 @@ from dedup.text import NORMALISER_VERSION
 
 FORMAT = 5
 _INDEX, _KEYS, _PLACES, _DEAD = "index.faiss", "keys.npy", "places.npy", "dead.npy"
+_CROWDING = "crowding.npy"
 _REFERENCE, _REFERENCE_KEYS, _REFERENCE_WORDS = "reference.npy", "reference_keys.npy", "reference_words.npy"
 _KEPT_WITH = ("joined", "near", "pairs", "scored", "traits")  # by `dedup.kept`
 _FILES = {_KEYS, _DEAD, _REFERENCE, _REFERENCE_KEYS, _REFERENCE_WORDS}
@@ -56,6 +57,7 @@ class Generation:
     keys: Keys  # (rows,) S16; keys[row] is the text that row of the index stands for
     base: int  # rows there were when the index was last built
     reference: Sample
+    crowding: Float32 | None  # (rows,) of `dedup.features`, NaN of a row of which it is not known; None: of none
     manifest: Mapping[str, Any]
 
 
@@ -74,9 +76,11 @@ def save_generation(
     fingerprint: str,
     encoder: str,
     pair_recall: float,
+    crowding: Float32 | None = None,
 ) -> Generation:
     """Write a generation beside the others in ``folder``, complete or not at all. ``places`` are those of all rows.
 
+    With their ``crowding``, where it is known, stored rows need not be looked up again for each query.
     Of an index in a database's table neither the index nor the places are written: whoever has the rest and the
     database can search it.
     """
@@ -107,10 +111,12 @@ def save_generation(
             np.save(beside / _PLACES, places.at)
         np.save(beside / _KEYS, rows.keys)
         np.save(beside / _DEAD, np.flatnonzero(index.dead))
+        if crowding is not None:
+            np.save(beside / _CROWDING, crowding)
         np.save(beside / _REFERENCE, reference.vectors)
         np.save(beside / _REFERENCE_KEYS, reference.keys)
         np.save(beside / _REFERENCE_WORDS, reference.words)
-    return Generation(name, index, rows.keys, rows.base, reference, facts)
+    return Generation(name, index, rows.keys, rows.base, reference, crowding, facts)
 
 
 def check_generation(folder: Path, name: str, *, fingerprint: str, encoder: str, metric: Metric) -> Mapping[str, Any]:
@@ -145,11 +151,14 @@ def load_generation(
     keys = np.asarray(np.load(path / _KEYS, mmap_mode="r", allow_pickle=False))
     gone = np.load(path / _DEAD, allow_pickle=False)
     dead = np.zeros(len(keys), dtype=bool)
+    crowding = None
+    if _CROWDING in manifest["files"]:
+        crowding = np.asarray(np.load(path / _CROWDING, mmap_mode="r", allow_pickle=False))
     if manifest["kind"] == IndexKind.PGVECTOR:
         dead[gone] = True
         table = tables.open_vectors(str(manifest["table"]), int(manifest["dimension"]), metric)
         shared = TableIndex(table, metric, float(manifest["recall"]), int(manifest["proposed"]), dead)
-        return Generation(name, shared, keys, int(manifest["base"]), _sample(path), manifest)
+        return Generation(name, shared, keys, int(manifest["base"]), _sample(path), crowding, manifest)
     at = np.asarray(np.load(path / _PLACES, mmap_mode="r", allow_pickle=False))
     if len(keys) != len(at) or (len(gone) and gone.max() >= len(keys)):
         raise ArtifactDamaged(
@@ -161,7 +170,7 @@ def load_generation(
     index = FaissIndex.load(
         path / _INDEX, vectors, metric, recall=float(manifest["recall"]), proposed=int(manifest["proposed"]), dead=dead
     )
-    return Generation(name, index, keys, int(manifest["base"]), _sample(path), manifest)
+    return Generation(name, index, keys, int(manifest["base"]), _sample(path), crowding, manifest)
 
 
 def stored_vectors(folder: Path, fingerprint: str, places: Places) -> StoredVectors:

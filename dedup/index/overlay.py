@@ -87,6 +87,14 @@ class Overlay:
         found[over] = self.added[rows[over] - below]
         return found
 
+    def crowding(self, rows: Int64) -> Float32:
+        """Return the crowding of ``rows``, (len(rows),) float32; NaN where it is not known."""
+        found = np.full(len(rows), np.nan, dtype=np.float32)
+        if self.generation.crowding is not None:
+            below = rows < self._index.rows
+            found[below] = self.generation.crowding[rows[below]]
+        return found
+
     def vectors(self, rows: Int64) -> Float32:
         """Return the vectors of ``rows``, (len(rows), dimension) float32."""
         below = self._index.rows

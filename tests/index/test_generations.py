@@ -39,7 +39,7 @@ WORDS = np.array([[3, 17, 99], [80, 2, 1]], dtype=np.int32)
 KEYS = np.sort(key_array([bytes(16), b"\x01" * 15 + b"\x00", *(text_key(str(n)) for n in range(298))]))
 
 
-def save(folder, metric=Metric.EUCLIDEAN, kind=IndexKind.FLAT, keys=KEYS):
+def save(folder, metric=Metric.EUCLIDEAN, kind=IndexKind.FLAT, keys=KEYS, crowding=None):
     index = build_index(VECTORS, metric, kind, recall_floor=0.9, progress=Silent())
     store = VectorStore(folder / FOLDER, FINGERPRINT)
     for some in (slice(1, None, 2), slice(0, None, 2)):  # the order in which texts came is not that of the rows
@@ -54,6 +54,7 @@ def save(folder, metric=Metric.EUCLIDEAN, kind=IndexKind.FLAT, keys=KEYS):
         fingerprint=FINGERPRINT,
         encoder="trigrams",
         pair_recall=0.995,
+        crowding=crowding,
     )
 
 
@@ -92,6 +93,15 @@ def test_a_generation_is_read_back_as_it_was_written(tmp_path, metric, kind):
         "reference_keys.npy",
         "reference_words.npy",
     }
+
+
+def test_the_crowding_of_rows_is_read_back_where_it_was_known(tmp_path):
+    crowding = np.linspace(1, 2, len(KEYS), dtype=np.float32)
+    save(tmp_path / "known", crowding=crowding)
+    save(tmp_path / "unknown")
+    np.testing.assert_array_equal(load(tmp_path / "known").crowding, crowding)
+    assert "crowding.npy" in load(tmp_path / "known").manifest["files"]
+    assert load(tmp_path / "unknown").crowding is None
 
 
 def test_the_sample_of_the_corpus_is_read_without_the_index(folder):

@@ -1,5 +1,7 @@
 """A generation and what was recorded since are searched as one index of both would be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from oracles import clustered_unit_rows
@@ -18,7 +20,7 @@ NO_WORDS = np.empty((2, 0), dtype=np.int32)
 
 def overlay(metric, rows=250):
     index = build_index(VECTORS[:rows], metric, IndexKind.FLAT, recall_floor=0.9, progress=Silent())
-    return Overlay(Generation("g", index, KEYS[:rows], rows, Sample(KEYS[:50], VECTORS[:50], NO_WORDS), {}))
+    return Overlay(Generation("g", index, KEYS[:rows], rows, Sample(KEYS[:50], VECTORS[:50], NO_WORDS), None, {}))
 
 
 @pytest.mark.parametrize("metric", list(Metric))
@@ -68,7 +70,7 @@ def test_over_an_amended_index_the_dead_are_missing_and_the_appended_are_not():
     keys, vectors = KEYS[order], VECTORS[order]
     index = build_index(vectors[:base], Metric.EUCLIDEAN, IndexKind.FLAT, recall_floor=0.9, progress=Silent())
     index = index.amended(vectors[base:], dead, vectors)
-    grown = Overlay(Generation("g", index, keys, base, Sample(KEYS[:50], VECTORS[:50], NO_WORDS), {}))
+    grown = Overlay(Generation("g", index, keys, base, Sample(KEYS[:50], VECTORS[:50], NO_WORDS), None, {}))
     np.testing.assert_array_equal(np.sort(grown.missing(KEYS)), np.sort(np.concatenate([keys[dead], KEYS[rows:]])))
     grown = grown.adding(keys[[3]], vectors[[3]])  # a text that comes back
     found = grown.search(vectors[[3, 255]], 1)
@@ -76,3 +78,11 @@ def test_over_an_amended_index_the_dead_are_missing_and_the_appended_are_not():
     assert grown.keys(found.rows)[1] != keys[255]
     np.testing.assert_array_equal(grown.vectors(found.rows[0]), vectors[[3]])
     assert len(grown) == rows - 3 + 1
+
+
+def test_of_what_lies_over_a_generation_the_crowding_is_not_known():
+    crowding = np.linspace(1, 2, 250, dtype=np.float32)
+    known = Overlay(replace(overlay(Metric.EUCLIDEAN).generation, crowding=crowding))
+    grown = known.adding(KEYS[250:252], VECTORS[250:252])
+    np.testing.assert_array_equal(grown.crowding(np.array([249, 251, 3])), [crowding[249], np.nan, crowding[3]])
+    assert np.isnan(overlay(Metric.EUCLIDEAN).crowding(np.array([0, 249]))).all()
