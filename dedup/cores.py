@@ -44,7 +44,7 @@ def spread(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Re
         ease()
         return work(task)
 
-    with _one_core_each(), ThreadPoolExecutor(cores, initializer=_on_one_core) as pool:
+    with _one_core_each(), ThreadPoolExecutor(cores, initializer=on_one_core) as pool:
         under_way: deque[Future[Result]] = deque()
         try:
             for task in tasks:
@@ -86,7 +86,7 @@ def alone() -> Iterator[None]:
         faiss.omp_set_num_threads(threads)
 
 
-def _on_one_core() -> None:
+def on_one_core() -> None:
     """Hold the OpenMP libraries of this thread, and of none other, to one core."""
     import faiss
 

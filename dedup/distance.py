@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
 
+from dedup.cores import alone
 from dedup.questions import Float32, Int64, Metric
 
 _CHUNK_BYTES = 256 << 10  # what a block of differences may take: it and its vectors stay in the processor's cache
+
+_FEW = 4096  # pairs: to wake another core for them takes a hundred times as long as to measure them
 
 
 def distance(left: Float32, right: Float32, metric: Metric) -> Float32:
@@ -52,15 +56,16 @@ def squared_distances(left: Float32, right: Float32, left_rows: Int64, right_row
 
     found = np.empty(len(left_rows), dtype=np.float32)
     pointer = faiss.swig_ptr
-    faiss.pairwise_indexed_L2sqr(  # type: ignore[attr-defined]
-        left.shape[1],
-        len(found),
-        pointer(left),
-        pointer(left_rows),
-        pointer(right),
-        pointer(right_rows),
-        pointer(found),
-    )
+    with alone() if len(found) < _FEW else nullcontext():
+        faiss.pairwise_indexed_L2sqr(  # type: ignore[attr-defined]
+            left.shape[1],
+            len(found),
+            pointer(left),
+            pointer(left_rows),
+            pointer(right),
+            pointer(right_rows),
+            pointer(found),
+        )
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cache
 from itertools import pairwise
 from threading import Lock
@@ -16,10 +17,12 @@ from threading import Lock
 import faiss
 import numpy as np
 
+from dedup.cores import alone, on_one_core
 from dedup.questions import Float32, Int64
 
 _ROWS = 1 << 17  # of a piece, at the least: below a millisecond's work, another thread costs more than it saves
 _MOST = 8
+_FEW = 16  # queries: FAISS takes twice as long where it asks the other cores about them
 
 _alone = Lock()  # held by the one query that all cores work on; any other has its own thread only
 
@@ -49,17 +52,18 @@ class Pieces:
                 near, rows = piece.search(queries, k)
                 found[number] = near, np.where(rows >= 0, rows + first, -1)
 
-        if len(queries) == 1 and len(self._pieces) > 1 and _alone.acquire(blocking=False):
-            try:
-                others = [_threads().submit(work) for _ in range(_cores() - 1)]
+        with alone() if len(queries) <= _FEW else nullcontext():
+            if len(queries) == 1 and len(self._pieces) > 1 and _alone.acquire(blocking=False):
+                try:
+                    others = [_threads().submit(work) for _ in range(_cores() - 1)]
+                    work()
+                    for other in others:
+                        if not other.cancel():
+                            other.result()
+                finally:
+                    _alone.release()
+            else:
                 work()
-                for other in others:
-                    if not other.cancel():
-                        other.result()
-            finally:
-                _alone.release()
-        else:
-            work()
         if len(found) == 1:
             return found[0][1]
         near, rows = (np.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
@@ -96,4 +100,4 @@ def _cores() -> int:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max(1, _cores() - 1), thread_name_prefix="search")
+    return ThreadPoolExecutor(max(1, _cores() - 1), thread_name_prefix="search", initializer=on_one_core)
