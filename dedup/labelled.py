@@ -29,6 +29,9 @@ _TANGLED = 0.25  # where one component holds this share of the pairs, drawing co
 RECORDED = "recorded"
 """Names, in the place of a file, the labels that are recorded in the database."""
 
+REVIEWED = "reviewed"
+"""Names, in the place of a file, what all reviewers of a pair agree on."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledPairs:
@@ -43,8 +46,8 @@ class LabelledPairs:
 def read_labelled_pairs(files: Sequence[str], settings: Settings) -> LabelledPairs:
     """Read files of labelled pairs; a label without texts (PostLinks.xml) takes them from the recorded questions.
 
-    The word `RECORDED` in the place of a file means every label in the database, whatever file it came from. Rows at
-    fault and labels whose texts nobody has are left out, and counted.
+    The word `RECORDED` in the place of a file means every label in the database, whatever file it came from, and
+    `REVIEWED` the reviews there. Rows at fault and labels whose texts nobody has are left out, and counted.
 
     Raises
     ------
@@ -54,7 +57,7 @@ def read_labelled_pairs(files: Sequence[str], settings: Settings) -> LabelledPai
     labels: list[Label] = []
     rejected = 0
     for file in files:
-        for record in _recorded_labels(settings) if file == RECORDED else read_labels(file, dump_options(settings)):
+        for record in _labels_of(file, settings):
             if isinstance(record, Rejected):
                 rejected += 1
             else:
@@ -148,9 +151,12 @@ def pair_components(labelled: LabelledPairs) -> Int64:
     return component
 
 
-def _recorded_labels(settings: Settings) -> Iterator[Label]:
+def _labels_of(file: str, settings: Settings) -> Iterator[Label | Rejected]:
+    if file not in (RECORDED, REVIEWED):
+        yield from read_labels(file, dump_options(settings))
+        return
     with Store.open(settings.db, create=False) as store:
-        yield from store.iter_labels()
+        yield from store.iter_labels() if file == RECORDED else store.review_labels()
 
 
 def _recorded_texts(labels: Sequence[Label], settings: Settings) -> dict[tuple[str, str], str]:

@@ -46,8 +46,9 @@ def calibrate(
     """Fit the classifier that turns the encoder's distances into probabilities.
 
     PAIRS are files of labelled pairs (question1, question2, is_duplicate), or a PostLinks.xml whose questions are
-    recorded, or the word `recorded` for the labels in the database. A shipped encoder's classifier is adapted: twenty
-    labels move it a little, thousands are as good as a new one. Later runs with this encoder and metric use the result.
+    recorded, or the word `recorded` for the labels in the database, or `reviewed` for what reviewers agree on. A
+    shipped encoder's classifier is adapted: twenty labels move it a little, thousands are as good as a new one. Later
+    runs with this encoder and metric use the result.
     """
     settings = resolved.settings
     if from_reviews:

@@ -89,7 +89,8 @@ def train(
     """Train an encoder on labelled pairs, in the metric in which it will be searched, or a cross-encoder.
 
     PAIRS are files of labelled pairs (question1, question2, is_duplicate), a PostLinks.xml whose questions are
-    recorded, or the word "recorded" for the labels in the database. After a kill the same command goes on.
+    recorded, or the word "recorded" for the labels in the database, or "reviewed" for what reviewers agree on. After a
+    kill the same command goes on.
     """
     options = TrainingOptions(
         architecture=Architecture(architecture),

@@ -7,6 +7,7 @@ transaction. So two writers cannot deadlock, and what a writer read before it wr
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -88,11 +89,13 @@ class Database:
         connect_args: dict[str, Any] = (
             {"timeout": WRITER_SECONDS} if self.is_sqlite else {"connect_timeout": CONNECT_SECONDS}
         )
+        unchanging = self.file is not None and _is_unchanging(self.file)
+        opened = _as_unchanging(self.address) if unchanging else self.address
         # The connection used last is used next: what it holds in its cache is what is asked for again.
-        self.engine = create_engine(self.address, connect_args=connect_args, hide_parameters=True, pool_use_lifo=True)
+        self.engine = create_engine(opened, connect_args=connect_args, hide_parameters=True, pool_use_lifo=True)
         self._reading_engine: Engine = self.engine
         if self.is_sqlite:
-            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", _begin_nothing if unchanging else _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
             event.listen(self.engine, "checkin", _detach_sqlite)
         else:  # by default each statement sees what was committed before it; SQLite's transactions see one state
@@ -206,8 +209,28 @@ def _reason(error: Exception) -> str:
     return said.splitlines()[0].rstrip(" :") if said else type(error).__name__
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+def _is_unchanging(file: Path) -> bool:
+    """Tell whether a SQLite file is all there is to read, and in a folder where nobody can write beside it.
+
+    There SQLite has no place for what readers and writers tell each other, and opens it only as one that never changes.
+    """
+    log = file.with_name(f"{file.name}-wal")
+    return (
+        file.is_file() and not os.access(file.absolute().parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+    )
+
+
+def _as_unchanging(address: URL) -> URL:
+    file = Path(address.database or "").absolute().as_uri()
+    return address.set(database=file).update_query_dict({"immutable": "1", "uri": "true"})
+
+
+def _begin_nothing(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver begins no transactions of its own: `_begin_sqlite` does
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+    _begin_nothing(connection, entry)
     _log_ahead(connection)
     connection.execute(
         "PRAGMA synchronous=FULL"

@@ -13,6 +13,7 @@ from fakes import HashingEncoder
 from reviewers import review
 
 from dedup.classifier import load_classifier
+from dedup.labelled import REVIEWED, read_labelled_pairs
 from dedup.settings import Settings
 from dedup.store import Store, Stratum, Verdict
 
@@ -64,3 +65,6 @@ def test_labels_are_what_reviewers_agree_on(dedup: Dedup, store: Store, settings
     assert {(row["question1"], row["question2"], row["is_duplicate"]) for row in read_csv(file)} == {
         (text[each.left_key], text[each.right_key], str(int(each.agreed is Verdict.SAME))) for each in agreed
     }
+    by_word, by_file = (read_labelled_pairs([name], settings) for name in (REVIEWED, str(file)))
+    assert by_word.texts == by_file.texts
+    assert by_word.duplicate.tolist() == by_file.duplicate.tolist()

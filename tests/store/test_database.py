@@ -1,3 +1,4 @@
+import os
 import re
 import sqlite3
 import subprocess
@@ -109,6 +110,19 @@ def test_a_file_that_may_not_be_written(tmp_path: Path) -> None:
             pytest.skip("this user may write to read-only folders")
     finally:
         folder.chmod(0o755)
+
+
+def test_where_nobody_can_write_a_sqlite_file_is_still_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path / 'dedup.db'}"
+    with Store.open(url) as store:
+        store.register_encoder("f", "n", 1, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["dedup.db"]
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with Store.open(url, create=False) as store:
+        assert store.encoder(1).name == "n"
+        assert [path.name for path in tmp_path.iterdir()] == ["dedup.db"]
+        with pytest.raises(StoreError, match=r"^the database .* refused: attempt to write a readonly database[^\n]*$"):
+            store.register_encoder("g", "n", 1, 1)
 
 
 def test_a_failed_transaction_leaves_no_trace_and_becomes_a_store_error(database_url: str) -> None:
