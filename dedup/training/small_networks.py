@@ -17,6 +17,7 @@ from sentence_transformers.sentence_transformer.modules import (
 )
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from dedup.progress import Progress
 from dedup.questions import Float32, Float64
 from dedup.training.options import Architecture
 
@@ -30,7 +31,7 @@ _RARE = 1e-3  # the a of a / (a + p)
 _TOKENS_AT_ONCE = 1024
 
 
-def static_network(guide: SentenceTransformer, texts: tuple[str, ...]) -> SentenceTransformer:
+def static_network(guide: SentenceTransformer, texts: tuple[str, ...], progress: Progress) -> SentenceTransformer:
     """Return an encoder whose vector of a text is the mean of its tokens' vectors.
 
     A token begins with the guide's vector of it alone, weighted by a / (a + p), where p is its share of the tokens of
@@ -40,7 +41,7 @@ def static_network(guide: SentenceTransformer, texts: tuple[str, ...]) -> Senten
     if isinstance(guide[0], StaticEmbedding):
         tokenizer, alone = guide[0].tokenizer, guide[0].embedding.weight.detach().numpy()
     else:
-        tokenizer, alone = guide.tokenizer.backend_tokenizer, _vectors_alone(guide)
+        tokenizer, alone = guide.tokenizer.backend_tokenizer, _vectors_alone(guide, progress)
     share = _token_shares(tokenizer, texts, len(alone))
     weighted = alone * (_RARE / (_RARE + share))[:, None].astype(np.float32)
     return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weighted), Normalize()])
@@ -82,21 +83,22 @@ def _token_vectors(base: SentenceTransformer) -> tuple[PreTrainedTokenizerBase, 
     return base.tokenizer, first.auto_model.get_input_embeddings().weight.detach().numpy().copy()
 
 
-def _vectors_alone(guide: SentenceTransformer) -> Float32:
+def _vectors_alone(guide: SentenceTransformer, progress: Progress) -> Float32:
     """Return the guide's vector of each token of its vocabulary alone, between what it puts around every text."""
     shown = guide.tokenizer("a", return_special_tokens_mask=True)
     special = np.array(shown["special_tokens_mask"], dtype=bool)
     before = int(np.argmin(special))
     around = np.array(shown["input_ids"])[special]
-    vectors = []
+    vectors, count = [], len(guide.tokenizer)
     guide.eval()
-    with torch.inference_mode():
-        for start in range(0, len(guide.tokenizer), _TOKENS_AT_ONCE):
-            tokens = np.arange(start, min(start + _TOKENS_AT_ONCE, len(guide.tokenizer)))
+    with torch.inference_mode(), progress.stage("vocabulary", "tokens", total=count) as advance:
+        for start in range(0, count, _TOKENS_AT_ONCE):
+            tokens = np.arange(start, min(start + _TOKENS_AT_ONCE, count))
             rows = torch.from_numpy(np.insert(np.tile(around, (len(tokens), 1)), before, tokens, axis=1))
             rows = rows.to(guide.device)
             read = {"input_ids": rows, "attention_mask": torch.ones_like(rows)}
             vectors.append(guide(read)["sentence_embedding"].float().cpu().numpy())
+            advance(len(tokens))
     return np.concatenate(vectors)
 
 

@@ -64,7 +64,7 @@ def teach(
     kept_vectors = text_vectors(kept, guide, settings, progress) if kept else vectors[:0]
     negatives = hard_negatives(pairs, guide, vectors, progress)
     set_seed(options.seed)
-    model = new_network(options, guide.dimension, pairs.texts + kept)
+    model = new_network(options, guide.dimension, pairs.texts + kept, progress)
     tokenise = tokeniser(model, options.architecture)
     length, kept_length = token_counts(tokenise, pairs.texts), token_counts(tokenise, kept)
     batchable = Batchable(pairs, duplicate_components(pairs), length, negatives, kept, kept_vectors.astype(np.float16))
