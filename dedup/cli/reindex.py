@@ -44,6 +44,8 @@ _SETTINGS = (
     "work_dir",
     "memory_per_task",
     "shard_size",
+    "keep_runs",
+    "keep_generations",
     "metrics_file",
 )
 _OF_DUMPS = ("format", "id_column", "text_column", "with_body", "on_error", "max_bytes")
