@@ -67,6 +67,7 @@ def test_signals_are_only_taken_while_the_work_goes_on():
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.slow
 def test_while_it_encodes_nothing_encoded_is_lost(settings, tmp_path, monkeypatch, number, code):
     rows = many_questions(9000)
     dump = write_csv(tmp_path / "many.csv", rows)

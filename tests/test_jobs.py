@@ -66,6 +66,7 @@ def test_a_second_start_ends_at_once_and_names_the_holder(shared: Settings, run_
     assert run_csv(KITCHEN, db=shared.db).questions == len(KITCHEN) + 1
 
 
+@pytest.mark.slow
 def test_readers_need_no_lock_and_status_names_the_job(shared: Settings, run_csv: RunCsv) -> None:
     run_csv(KITCHEN, db=shared.db)
     with at_work(shared, 2) as process:
@@ -98,6 +99,7 @@ def test_a_killed_job_leaves_no_lock_and_is_recorded_as_killed(shared: Settings,
         assert store.last_run().state is RunState.DONE
 
 
+@pytest.mark.slow
 def test_a_start_that_waits_goes_on_when_the_holder_is_done(shared: Settings, tmp_path: Path) -> None:
     dump = write_csv(tmp_path / "kitchen.csv", KITCHEN)
     with at_work(shared) as first, started(shared, "run", dump, "--wait", "60", "--json") as second:

@@ -109,6 +109,7 @@ def test_what_cannot_be_removed_does_not_undo_a_run(settings: Settings, run_csv:
         assert store.run(done).state is RunState.DONE
 
 
+@pytest.mark.slow
 def test_what_a_killed_job_wrote_and_never_put_in_service_goes_with_the_next_job(
     shared: Settings, run_csv: RunCsv, tmp_path: Path
 ) -> None:

@@ -247,6 +247,7 @@ def test_a_server_without_pgvector_is_refused_with_what_to_do(
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_lose_nothing_and_one_job_waits_for_the_other(
     here: Settings, there: Settings, tmp_path: Path
 ) -> None:

@@ -59,6 +59,7 @@ def test_ours_and_exact_search_are_measured_side_by_side(measure_all: Bench) -> 
     assert set(run["follow_ups"]) == {"query", "rerun"}
 
 
+@pytest.mark.slow
 def test_clusters_are_judged_on_labelled_pairs(measure_all: Bench, tmp_path: Path) -> None:
     labelled = write_pairs(tmp_path / "labelled.csv", LABELS)
     found = by_name(measure_all([StandIn(LOWER_CASE)], "--sizes", "50", "--labelled", labelled))

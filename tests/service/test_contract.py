@@ -26,6 +26,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.slow
 def test_every_answer_is_one_that_is_described(client: TestClient, mode: GenerationMode) -> None:
     async def started(scope: Any, receive: Any, send: Any) -> None:
         """The application, which has been started once; each request would start and stop it again."""

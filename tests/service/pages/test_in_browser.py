@@ -239,6 +239,7 @@ def test_a_report_is_shown_with_its_own_style_and_no_script(site: Site, visitor:
 PAGES = ("/", "/review", "/clusters", "/clusters/{cluster}", "/runs", "/runs/1", "/labels", "/contradictions")
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_serious_in_light_and_dark(site: Site, visitor: Visitor) -> None:
     page = visitor(Scope.ADMIN)
     found = {}
