@@ -2,7 +2,8 @@
 
     python benchmarks/startup.py
 
-The best of several runs, because what a busy machine adds is not the program's.
+The best of several runs, because what a busy machine adds is not the program's. On a slow machine, where NumPy alone
+takes most of the limit, the limit is so many times what NumPy takes to be imported there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import sys
 import time
 
 LIMIT_SECONDS = 0.3
+TIMES_NUMPY = 3.0
 RUNS = 9
+NUMPY = [sys.executable, "-c", "import numpy"]
 COMMANDS = {
     "import dedup": [sys.executable, "-c", "import dedup"],
     "dedup --help": [sys.executable, "-m", "dedup.cli", "--help"],
@@ -31,5 +34,6 @@ def best_seconds(command: list[str]) -> float:
 
 if __name__ == "__main__":
     seconds = {name: round(best_seconds(command), 3) for name, command in COMMANDS.items()}
-    print(json.dumps({"seconds": seconds, "limit": LIMIT_SECONDS}))
-    sys.exit(max(seconds.values()) > LIMIT_SECONDS)
+    limit = round(max(LIMIT_SECONDS, TIMES_NUMPY * best_seconds(NUMPY)), 3)
+    print(json.dumps({"seconds": seconds, "limit": limit}))
+    sys.exit(max(seconds.values()) > limit)
