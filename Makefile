@@ -4,8 +4,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow-tests torture check lint types layers migrations-check startup models bench bench-cluster bench-docs screenshots \
-  format clean
+.PHONY: help demo test slow-tests torture check lint types layers migrations-check startup models bench bench-cluster \
+  bench-docs screenshots format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dedup.questions import Float64, Int64, Keys, Pairs
+from dedup.questions import Float64, Int64, Keys, Pairs, rows_of
 from dedup.text import key_array
 
 if TYPE_CHECKING:  # for those who only record decisions, matching would take a fifth of a second to load
@@ -126,13 +126,7 @@ def _places(pairs: Int64, rows: int) -> Int64:
 
 def _rows(pair: tuple[Keys, Keys], keys: Keys) -> Int64:
     """Return the rows of pairs of which both texts are there, (n, 2), without those of one and the same text."""
-    if not len(keys) or not len(pair[0]):
-        return np.empty((0, 2), dtype=np.int64)
-    sides = []
-    for side in pair:
-        row = np.minimum(np.searchsorted(keys, side), len(keys) - 1)
-        sides.append(np.where(keys[row] == side, row, -1))
-    rows = np.stack(sides, axis=1).astype(np.int64)
+    rows = np.stack([rows_of(keys, side) for side in pair], axis=1)
     found: Int64 = rows[(rows >= 0).all(axis=1) & (rows[:, 0] != rows[:, 1])]
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -56,7 +55,7 @@ def squared_distances(left: Float32, right: Float32, left_rows: Int64, right_row
 
     found = np.empty(len(left_rows), dtype=np.float32)
     pointer = faiss.swig_ptr
-    with alone() if len(found) < _FEW else nullcontext():
+    with alone(where=len(found) < _FEW):
         faiss.pairwise_indexed_L2sqr(  # type: ignore[attr-defined]
             left.shape[1],
             len(found),

@@ -38,7 +38,7 @@ from dedup.kept import keep, load_known_pairs
 from dedup.kept_pairs import KnownPairs, pair_changes
 from dedup.matching import Matcher
 from dedup.memory import peak_bytes
-from dedup.questions import Float32, Keys, Pairs
+from dedup.questions import Float32, Keys, Pairs, rows_of
 from dedup.reranking import Rescoring, remembering
 from dedup.reuse import result_digest, standing_result
 from dedup.run_report import RunCounts, distance_histogram, estimated_share, histogram_reach, with_drift
@@ -274,8 +274,8 @@ def _of_rows(rows: Keys, keys: Keys, values: Float32 | None) -> Float32 | None:
     """Return the values of ascending ``keys`` in the order of an index's ``rows``, text keys too; NaN of those gone."""
     if values is None:
         return None
-    place = np.minimum(np.searchsorted(keys, rows), len(keys) - 1)
-    return np.where(keys[place] == rows, values[place], np.float32(np.nan))
+    row = rows_of(keys, rows)
+    return np.where(row >= 0, values[row], np.float32(np.nan))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from functools import cache
 from itertools import pairwise
 from threading import Lock
@@ -52,7 +51,7 @@ class Pieces:
                 near, rows = piece.search(queries, k)
                 found[number] = near, np.where(rows >= 0, rows + first, -1)
 
-        with alone() if len(queries) <= _FEW else nullcontext():
+        with alone(where=len(queries) <= _FEW):
             if len(queries) == 1 and len(self._pieces) > 1 and _alone.acquire(blocking=False):
                 try:
                     others = [_threads().submit(work) for _ in range(_cores() - 1)]

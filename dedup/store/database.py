@@ -214,10 +214,8 @@ def _is_unchanging(file: Path) -> bool:
 
     There SQLite has no place for what readers and writers tell each other, and opens it only as one that never changes.
     """
-    log = file.with_name(f"{file.name}-wal")
-    return (
-        file.is_file() and not os.access(file.absolute().parent, os.W_OK) and not (log.exists() and log.stat().st_size)
-    )
+    log = file.with_name(f"{file.name}-wal")  # where there is one, somebody else may write
+    return file.is_file() and not log.exists() and not os.access(file.absolute().parent, os.W_OK)
 
 
 def _as_unchanging(address: URL) -> URL:
