@@ -281,7 +281,8 @@ def test_a_deadlock_with_another_session_is_overcome(here: Settings, tmp_path: P
             target=store.put_questions, args=([Question("n", "what is new?")],), kwargs={"actor": "me"}
         )
         put.start()
-        while not stranger.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+        ours_waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        while not stranger.execute(ours_waits).fetchone():
             pass
 
         stranger.execute(f"SELECT pg_advisory_xact_lock({int.from_bytes(b'dedup')})")

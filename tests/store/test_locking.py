@@ -40,8 +40,9 @@ def test_it_ends_with_its_session(postgresql_url: str) -> None:
     lock = database_lock(postgresql_url)
     with lock.taken("dedup run"):
         with Database(postgresql_url).session() as connection:
-            connection.exec_driver_sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            connection.exec_driver_sql(  # in this database alone, and not before the session is gone
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         with lock.taken("dedup reindex"):
             assert lock.holder().command == "dedup reindex"
