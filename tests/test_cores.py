@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import faiss
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from dedup.cores import ahead, core_count, spread
+from dedup.cores import ahead, core_count, one_core_a_thread, spread
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -49,6 +50,12 @@ def test_libraries_have_one_core_in_each_task_and_their_own_number_again_afterwa
     seen = set(spread(lambda _: (faiss.omp_get_max_threads(), torch.get_num_threads()), range(20)))
     assert seen == ({(1, 1)} if cores > 1 else {(1, before)})
     assert (faiss.omp_get_max_threads(), torch.get_num_threads()) == (cores, before)
+
+
+def test_a_process_that_answers_has_one_core_in_each_of_its_threads() -> None:
+    with threadpool_limits(2, user_api="blas"):  # which gives back what was before
+        one_core_a_thread()
+        assert {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"} == {1}
 
 
 def test_what_is_made_ahead_comes_in_order_and_an_error_in_its_turn() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -53,18 +54,22 @@ class StoredVectors:
             If a segment is missing, cut short or altered.
         """
         at = self._places.at[rows]
-        parts = [(np.flatnonzero(at[:, 0] == segment), segment) for segment in np.unique(at[:, 0]).tolist()]
-        vectors = [self._segment(segment)[at[here, 1]] for here, segment in parts]
-        if not parts:
+        if not len(at):
             return np.empty((0, 0), dtype=np.float32)
-        found = np.empty((len(at), vectors[0].shape[1]), dtype=np.float32)
-        for (here, _), some in zip(parts, vectors, strict=True):
-            found[here] = some
+        by_segment = np.argsort(at[:, 0], kind="stable")
+        segment, row = at[by_segment].T
+        starts = [0, *(np.flatnonzero(np.diff(segment)) + 1).tolist(), len(segment)]
+        parts = [self._segment(int(segment[start]))[row[start:end]] for start, end in pairwise(starts)]
+        found = np.empty((len(at), parts[0].shape[1]), dtype=np.float32)
+        found[by_segment] = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return found
 
     def _segment(self, number: int) -> Float32:
         if number not in self._open:
-            self._open[number] = open_segment(self._folder / self._places.segments[number], self._fingerprint)
+            # As a plain array: a few rows of a memmap take longer to be made one than to be read.
+            self._open[number] = np.asarray(
+                open_segment(self._folder / self._places.segments[number], self._fingerprint)
+            )
         return self._open[number]
 
 

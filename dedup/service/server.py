@@ -8,6 +8,7 @@ from types import FrameType
 
 import uvicorn
 
+from dedup.cores import one_core_a_thread
 from dedup.service.access import require_safe_host
 from dedup.service.app import create_app
 from dedup.service.engine import Limits, Service
@@ -28,6 +29,7 @@ def serve(resolved: Resolved, *, host: str, port: int, limits: Limits) -> None:
     DedupError
         Where the database cannot be opened, or ``host`` is open to others and no token exists.
     """
+    one_core_a_thread()
     with Store.open(resolved.settings.db) as store:
         require_safe_host(store, host)
         if not store.has_tokens():
