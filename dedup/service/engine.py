@@ -33,7 +33,7 @@ class Limits:
     """How much the service takes on; beyond that a request is refused at once."""
 
     body_bytes: int = 4 << 20
-    waiting: int = 48  # queries: about as many as are answered in a quarter of a second
+    waiting: int = 24  # queries: about as many as are answered in a tenth of a second
     requests: int = 512  # under way at once, of all kinds
     seconds: float = 5.0  # that a query may wait for its answer
     rate: float = 500.0  # requests of one token a second, on average
