@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup.questions import Float64, Int64
+from dedup.questions import Float64, Int64, places_of
 from dedup.store import (
     ChangedDuplicates,
     ClusterEvents,
@@ -193,8 +193,8 @@ class _Places:
 
     def of(self, questions: Int64) -> Int64:
         """Return the place of each question's cluster; -1 where the question is in none."""
-        if not len(self._questions):
-            return np.full(len(questions), -1, dtype=np.int64)
-        at = np.minimum(np.searchsorted(self._questions, questions), len(self._questions) - 1)
-        placed: Int64 = np.where(self._questions[at] == questions, self._place[at], -1)
+        at = places_of(self._questions, questions)
+        if not len(self._place):
+            return at
+        placed: Int64 = np.where(at >= 0, self._place[at], -1)
         return placed

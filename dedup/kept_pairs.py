@@ -20,7 +20,7 @@ from dedup.artifacts import manifest_with, remove, writing
 from dedup.collapse import Texts, as_question_pairs
 from dedup.cores import spread
 from dedup.memory import opened, spacious
-from dedup.questions import Float32, Float64, Int64, Keys, Pairs, rows_of
+from dedup.questions import Float32, Float64, Int64, Keys, Pairs, places_of, rows_of
 from dedup.store import RecordedPairs
 from dedup.text import NORMALISER_VERSION
 
@@ -80,7 +80,7 @@ def pair_changes(
     row = rows_of(texts.keys, known.keys)
     same = row >= 0
     same[same] = texts.representative[row[same]] == known.representative[same]
-    recorded = _among(clustered, known.representative)
+    recorded = places_of(clustered, known.representative) >= 0
     stands = same & recorded
     n = len(texts.keys)
     was, now = (np.zeros(count, dtype=bool) for count in (len(known.probability), len(probability)))
@@ -93,10 +93,8 @@ def pair_changes(
         then = row[known.ends[0, some]] * np.int64(n) + row[known.ends[1, some]]
         first, last = np.searchsorted(pairs.left, [then[0] // n, then[-1] // n + 1])
         there = pairs.left[first:last] * np.int64(n) + pairs.right[first:last]
-        if not len(there):
-            return
-        at = np.minimum(np.searchsorted(there, then), len(there) - 1)
-        found = there[at] == then
+        at = places_of(there, then)
+        found = at >= 0
         some, at = some[found], first + at[found]
         before, after = known.probability[some], probability[at]
         unchanged = (before == after) & (known.distance[some] == pairs.distance[at])
@@ -110,7 +108,7 @@ def pair_changes(
     earlier = Pairs(left, right, known.distance[gone])
     still = recorded[earlier.left] & recorded[earlier.right]
     of_copies = known.copies
-    kept = _among(clustered, of_copies.left) & _among(clustered, of_copies.right)
+    kept = (places_of(clustered, of_copies.left) >= 0) & (places_of(clustered, of_copies.right) >= 0)
     representative = known.representative
     sure = known.probability[gone]
     after = Pairs(pairs.left[new], pairs.right[new], pairs.distance[new])
@@ -179,11 +177,3 @@ def _recorded(representative: Int64, pairs: Pairs, probability: Float64, copies:
 
 def _where(pairs: RecordedPairs, kept: NDArray[np.bool_]) -> RecordedPairs:
     return RecordedPairs(pairs.left[kept], pairs.right[kept], pairs.distance[kept], pairs.probability[kept])
-
-
-def _among(ascending: Int64, asked: Int64) -> NDArray[np.bool_]:
-    if not len(ascending):
-        return np.zeros(len(asked), dtype=bool)
-    at = np.minimum(np.searchsorted(ascending, asked), len(ascending) - 1)
-    found: NDArray[np.bool_] = ascending[at] == asked
-    return found

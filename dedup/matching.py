@@ -14,7 +14,7 @@ from dedup.features import CROWDING, Described, pair_features
 from dedup.join import Cutoff
 from dedup.memory import spacious
 from dedup.progress import Progress
-from dedup.questions import Float32, Float64, Int64, Pairs
+from dedup.questions import Float32, Float64, Int64, Pairs, places_of
 from dedup.reranking import Reranker
 
 _CHUNK = 1 << 15  # pairs judged together: what is computed for them stays near the processor
@@ -31,8 +31,8 @@ class RescoredPairs:
         """Return the probabilities of pairs at some places, (m,), new ones in the place of the classifier's."""
         if not len(self.place):
             return probability
-        at = np.minimum(np.searchsorted(self.place, places), len(self.place) - 1)
-        return np.where(self.place[at] == places, self.probability[at], probability)
+        at = places_of(self.place, places)
+        return np.where(at >= 0, self.probability[at], probability)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,15 @@ def rows_of(keys: Keys, asked: Keys) -> Int64:
     return row
 
 
+def places_of(numbers: Int64, asked: Int64) -> Int64:
+    """Return where each of ``asked``, (m,), is among distinct, ascending ``numbers``; -1 where it is not: (m,)."""
+    if not len(numbers):
+        return np.full(len(asked), -1, dtype=np.int64)
+    place = np.minimum(np.searchsorted(numbers, asked), len(numbers) - 1)
+    found: Int64 = np.where(numbers[place] == asked, place, -1)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Proposed:
     """Candidates near one query, in no order."""

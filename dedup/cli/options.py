@@ -19,6 +19,38 @@ from dedup.settings import ABOUT, FAST_ENCODER, Resolved, Settings, load
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+OF_JOBS = (
+    "db",
+    "indexes",
+    "reports",
+    "source",
+    "encoder",
+    "metric",
+    "threshold",
+    "prior",
+    "rerank",
+    "reranker",
+    "candidate_floor",
+    "cluster_floor",
+    "index",
+    "recall_floor",
+    "batch_size",
+    "memory",
+    "engine",
+    "address",
+    "workers",
+    "work_dir",
+    "memory_per_task",
+    "shard_size",
+    "keep_runs",
+    "keep_generations",
+    "metrics_file",
+)
+"""The settings of every job that compares."""
+
+OF_DUMPS = ("format", "id_column", "text_column", "with_body", "on_error", "max_bytes")
+"""Those of how dumps are read."""
+
 _OF_DEDUP_ITSELF = "log_format"  # the one setting whose flag comes before the command
 
 

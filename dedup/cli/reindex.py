@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dedup.cli.options import json_option, setting_options, threshold_options, wait_option
+from dedup.cli.options import OF_DUMPS, OF_JOBS, json_option, setting_options, threshold_options, wait_option
 from dedup.cli.output import print_json
 from dedup.cli.progress import shown_progress
 from dedup.errors import ExitCode
@@ -20,36 +20,6 @@ if TYPE_CHECKING:
     from dedup.pipeline import ReindexResult
     from dedup.removal import Removal
 
-_SETTINGS = (
-    "db",
-    "indexes",
-    "reports",
-    "source",
-    "encoder",
-    "metric",
-    "threshold",
-    "prior",
-    "rerank",
-    "reranker",
-    "candidate_floor",
-    "cluster_floor",
-    "index",
-    "recall_floor",
-    "compact_share",
-    "batch_size",
-    "memory",
-    "engine",
-    "address",
-    "workers",
-    "work_dir",
-    "memory_per_task",
-    "shard_size",
-    "keep_runs",
-    "keep_generations",
-    "metrics_file",
-)
-_OF_DUMPS = ("format", "id_column", "text_column", "with_body", "on_error", "max_bytes")
-
 
 @click.command()
 @click.argument("dumps", metavar="[DUMP...]", nargs=-1)
@@ -59,7 +29,7 @@ _OF_DUMPS = ("format", "id_column", "text_column", "with_body", "on_error", "max
     type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
     help="A file of ids to delete, one a line; those that are not on record are passed over.",
 )
-@setting_options(*_SETTINGS, *_OF_DUMPS)
+@setting_options(*OF_JOBS, "compact_share", *OF_DUMPS)
 @threshold_options
 @wait_option
 @json_option
@@ -95,7 +65,7 @@ def reindex(
 
 @click.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@setting_options(*_SETTINGS)
+@setting_options(*OF_JOBS, "compact_share")
 @threshold_options
 @wait_option
 @json_option

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dedup.cli.options import json_option, setting_options, threshold_options, wait_option
+from dedup.cli.options import OF_DUMPS, OF_JOBS, json_option, setting_options, threshold_options, wait_option
 from dedup.cli.output import print_json
 from dedup.cli.progress import shown_progress
 from dedup.interruption import interruptible
@@ -20,39 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("dumps", metavar="DUMP...", nargs=-1, required=True)
-@setting_options(
-    "db",
-    "indexes",
-    "reports",
-    "source",
-    "format",
-    "id_column",
-    "text_column",
-    "with_body",
-    "on_error",
-    "encoder",
-    "metric",
-    "threshold",
-    "prior",
-    "rerank",
-    "reranker",
-    "candidate_floor",
-    "cluster_floor",
-    "index",
-    "recall_floor",
-    "batch_size",
-    "memory",
-    "engine",
-    "address",
-    "workers",
-    "work_dir",
-    "memory_per_task",
-    "shard_size",
-    "max_bytes",
-    "keep_runs",
-    "keep_generations",
-    "metrics_file",
-)
+@setting_options(*OF_JOBS, *OF_DUMPS)
 @threshold_options
 @wait_option
 @json_option

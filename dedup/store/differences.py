@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup.questions import Float32, Float64, Int64
+from dedup.questions import Float32, Float64, Int64, places_of
 
 Values = Int64 | Float32 | Float64
 
@@ -35,8 +35,8 @@ def differing(
     """
     if not len(before):
         return np.zeros(0, dtype=bool), np.ones(len(after), dtype=bool)
-    at = np.minimum(np.searchsorted(before, after), len(before) - 1)
-    known = before[at] == after
+    at = places_of(before, after)
+    known = at >= 0
     still = np.zeros(len(before), dtype=bool)
     still[at[known]] = True
     written = ~known

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, update
 
 from dedup.errors import CorpusChanged, StoreError
 from dedup.gathering import chunks
-from dedup.questions import Int64
+from dedup.questions import Int64, places_of
 from dedup.store.bulk import Columns, fill, is_empty, remove, staged, upsert
 from dedup.store.corpus import Corpus
 from dedup.store.database import Database
@@ -109,18 +109,15 @@ def _has_only_grown(connection: Connection, corpus: Corpus, before: StoredCluste
     still = 0
     for part in recorded.partitions():
         numbers = np.array([number for number, _ in part], dtype=np.int64)
-        place = np.minimum(np.searchsorted(ids, numbers), len(ids) - 1)
-        still += int(((ids[place] == numbers) & (keys[place] == key_array(key for _, key in part))).sum())
+        place = places_of(ids, numbers)
+        still += int(((place >= 0) & (keys[place] == key_array(key for _, key in part))).sum())
     return still == len(ids)
 
 
 def _all_among(questions: Int64, pairs: RecordedPairs) -> bool:
     """Tell whether both sides of all pairs are among some questions, ascending."""
-    return all(
-        np.array_equal(questions[np.minimum(np.searchsorted(questions, side[some]), len(questions) - 1)], side[some])
-        for side in (pairs.left, pairs.right)
-        for some in chunks(len(side))
-    )
+    sides = (pairs.left, pairs.right)
+    return all((places_of(questions, side[some]) >= 0).all() for side in sides for some in chunks(len(side)))
 
 
 def _replace_pairs(connection: Connection, run_id: int, before: RecordedPairs, pairs: RecordedPairs) -> None:
