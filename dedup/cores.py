@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from functools import partial
-from typing import Any, TypeVar
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dedup.memory import ease
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -95,9 +98,7 @@ def one_core_a_thread() -> None:
     Two threads of BLAS take .6 ms for the products of one vector with 4,096 others where nothing else runs, and 4.5
     where something does: they wait for each other. One takes .6 ms.
     """
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1, user_api="blas")
+    _libraries(len(sys.modules)).limit(limits=1, user_api="blas")
 
 
 def on_one_core() -> None:
@@ -111,13 +112,22 @@ def on_one_core() -> None:
 
 @contextmanager
 def _one_core_each() -> Iterator[None]:
-    from threadpoolctl import threadpool_limits
-
     torch = sys.modules.get("torch")
     threads = torch.get_num_threads() if torch is not None else 0
     try:
-        with threadpool_limits(1, user_api="blas"):
+        with _libraries(len(sys.modules)).limit(limits=1, user_api="blas"):
             yield
     finally:
         if torch is not None:
             torch.set_num_threads(threads)  # new threads of torch take the number that was set last, on any thread
+
+
+@lru_cache(maxsize=1)
+def _libraries(_modules: int) -> ThreadpoolController:
+    """Return what sets the threads of the libraries that are loaded; those come with modules.
+
+    To look for them takes 3 milliseconds, and work is spread thousands of times.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

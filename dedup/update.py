@@ -141,7 +141,9 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
                 news.ingested, counts, standing.generation, encoder, standing.classifier, models.rescoring, reused=True
             )
         texts = collapse(corpus.ids, corpus.keys)
-        hold_to(settings.memory, len(texts.keys), encoder.dimension)
+        hold_to(
+            settings.memory, len(texts.keys), encoder.dimension, known=0 if known is None else len(known.probability)
+        )
         done = _encode(job, encoder, vectors, texts.keys)
         encoded += done.count
         if done.refused:

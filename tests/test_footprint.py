@@ -28,14 +28,14 @@ def test_the_smallest_grows_with_the_texts_and_their_vectors() -> None:
 def test_what_is_too_small_is_refused_with_what_is_enough(tmp_path: Path) -> None:
     with mapping_to(tmp_path):
         with pytest.raises(SettingsError) as refused:
-            hold_to(10**8, 500_000, 384)
+            hold_to(10**8, 500_000, 384, known=0)
         said = str(refused.value)
         enough = re.fullmatch(
             r"--memory is 100MB, the smallest that works for 500,000 distinct texts is (.+); give --memory \1 or more",
             said,
         )
         assert enough is not None
-        hold_to(load({"memory": enough[1]}, environment={}).settings.memory, 500_000, 384)
+        hold_to(load({"memory": enough[1]}, environment={}).settings.memory, 500_000, 384, known=0)
 
 
 @pytest.mark.slow

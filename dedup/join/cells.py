@@ -1,7 +1,8 @@
 """The cells of a corpus: a vector lives in that of its nearest reference vector, and visits those of its next-nearest.
 
 Residents of a cell are compared with each other and with its visitors. Visits go both ways, so a pair can be met in two
-cells; one of the two gives it up.
+cells; one of the two gives it up. Where only a few rows are to be compared with all, they alone visit, and more cells:
+every row is then read once, and not in each cell that it visits.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from dedup.join.gathered import Met
 from dedup.memory import spacious
-from dedup.questions import Float32
+from dedup.questions import Float32, Int64, places_of
 from dedup.reference import Near, nearest_reference
 
 _RESIDENTS = 128  # of a cell on average, at the least: small products are slow
@@ -53,8 +54,18 @@ def nearest_cells(embeddings: Float32, near: Near) -> NDArray[np.int16]:
 
     ``near`` are the nearest of the reference vectors, which are the first of the embeddings.
     """
-    references = int(near.row.max(initial=-1)) + 1
-    return cells_around(near, grouping(np.ascontiguousarray(embeddings[:references]), len(embeddings)))
+    return cells_around(near, grouping(_reference(embeddings, near), len(embeddings)))
+
+
+def more_cells(embeddings: Float32, near: Near, rows: Int64, count: int) -> NDArray[np.int16]:
+    """Return the cells of the ``count`` nearest reference vectors of some rows, (len(rows), k), as `nearest_cells`."""
+    reference = _reference(embeddings, near)
+    looked_up = nearest_reference(np.ascontiguousarray(embeddings[rows]), reference, count=count)
+    return cells_around(looked_up, grouping(reference, len(embeddings)))
+
+
+def _reference(embeddings: Float32, near: Near) -> Float32:
+    return np.ascontiguousarray(embeddings[: int(near.row.max(initial=-1)) + 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,35 @@ class Cells:
         earlier = np.flatnonzero(away < home)
         kept = np.ones(len(resident), dtype=bool)
         kept[earlier] = (self.near[resident[earlier], 1 : self.visits] != away[earlier, None]).all(axis=1)
+        return met.where(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class FewVisitors:
+    """Which rows live in which cell, and which of some rows visit it; all others stay at home."""
+
+    home: NDArray[np.int16]  # (n,) the cell of each row
+    rows: Int64  # (m,) ascending, those that visit
+    near: NDArray[np.int16]  # (m, k) the cells of these, home first, as `more_cells` returns them
+
+    @property
+    def count(self) -> int:
+        """See `Cells.count`."""
+        return max(int(self.home.max(initial=NONE)), int(self.near.max(initial=NONE))) + 1
+
+    def members(self) -> tuple[list[NDArray[np.int32]], list[NDArray[np.int32]]]:
+        """See `Cells.members`."""
+        visitors = _grouped(self.near[:, 1:], self.count)
+        return _grouped(self.home[:, None], self.count), [self.rows[some].astype(np.int32) for some in visitors]
+
+    def once(self, met: Met) -> Met:
+        """See `Cells.once`."""
+        resident, other = met.left, met.right
+        visit = places_of(self.rows, resident)
+        earlier = np.flatnonzero((self.home[other] < self.home[resident]) & (visit >= 0))
+        kept = np.ones(len(resident), dtype=bool)
+        away = self.home[other[earlier], None]
+        kept[earlier] = (self.near[visit[earlier], 1:] != away).all(axis=1)
         return met.where(kept)
 
 

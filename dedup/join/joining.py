@@ -7,7 +7,9 @@ Visiting every cell within ``2 * cutoff`` of the home cell's distance would be e
 far too many cells on diffuse data; instead the number of cells visited is raised until the recall measured against
 exact search on one sample passes the floor, and what is reported is measured on another.
 
-Where an earlier join is known, only rows that are fresh since are compared, in the same way, and its pairs taken over.
+Where an earlier join is known, only rows that are fresh since are compared, and its pairs taken over. Few such rows
+visit, and the others do not: each is then read once and not in every cell that it visits, which is what takes the time.
+They visit as many more cells as the same recall needs on the sample.
 
 L1 has no matrix product. Its candidates are the pairs within an L2 cut-off, as many times smaller as L1 is larger than
 L2 at the least among the true pairs of the first sample; what that loses is in the recall measured on the other.
@@ -27,11 +29,11 @@ from numpy.typing import NDArray
 
 from dedup.cores import spread
 from dedup.join.candidates import Candidates, EuclideanCandidates, ManhattanCandidates, Strictly
-from dedup.join.cells import Cells, nearest_cells
+from dedup.join.cells import Cells, FewVisitors, more_cells, nearest_cells
 from dedup.join.cutoff import Cutoff
 from dedup.join.gathered import Found, Met, in_order, measured
 from dedup.join.known import Known
-from dedup.join.recall import exact_pairs, found_share, smallest_ratio, tune
+from dedup.join.recall import Tuned, exact_pairs, found_share, references_needed, smallest_ratio, tune
 from dedup.memory import ease
 from dedup.products import arithmetic_for
 from dedup.progress import Advance, Progress
@@ -43,6 +45,9 @@ log = logging.getLogger(__name__)
 Tile: TypeAlias = tuple[Int64, Int64, int]
 """Rows, others to compare them with, and how far behind the first of the rows the others begin."""
 
+_FEW = 20  # one in so many rows: if fewer are fresh, it is quicker that they alone visit
+_LOOKED_AT = 2048  # pairs of a sample by which it is chosen how many cells they visit
+_MOST_VISITED = 512  # cells: with many more, all could be compared with all
 _ROWS = 1024  # compared at once, at the most
 _PRODUCTS = 1 << 20  # of rows and others at once: they stay in the processor's cache
 
@@ -54,7 +59,7 @@ class Joined:
     pairs: Pairs
     recall: float  # of the pairs under the cut-off, against exact search; 1.0 where the join is exact
     recall_pairs: int  # true pairs that it was measured on; 0 where the join is exact, or a sample held none
-    visits: int  # cells each vector was compared in, its own included; 0 where all was compared with all
+    visits: int  # cells each vector is in, its own included, where all visit; 0 where all was compared with all
     compared: int  # rows that were fresh; the others' pairs were known
     covered: Cutoff  # within which all pairs are known now
 
@@ -150,7 +155,7 @@ def _join_in_cells(
         around = nearest_cells(embeddings, near)
         pairs_of = partial(exact_pairs, embeddings, candidates, metric, cutoff)
         tuned = tune(rows, pairs_of, around.__getitem__, recall_floor)
-        cells = Cells(around, tuned.visits)
+        cells = _cells(embeddings, near, around, fresh, tuned, recall_floor)
         if metric is Metric.MANHATTAN:
             candidates = candidates_by_euclid(embeddings, cutoff, smallest_ratio(embeddings, tuned.tuning))
         advance(2)
@@ -159,7 +164,28 @@ def _join_in_cells(
         found = _found_in_cells(embeddings, metric, cutoff, candidates, cells, fresh, advance)
         pairs = in_order(found, rows, task.known.still(fresh))
     recall = found_share(pairs, tuned.held_out)
-    return Joined(pairs, recall, len(tuned.held_out), cells.visits, int(fresh.sum()), cutoff)
+    return Joined(pairs, recall, len(tuned.held_out), tuned.visits, int(fresh.sum()), cutoff)
+
+
+def _cells(
+    embeddings: Float32,
+    near: Near,
+    around: NDArray[np.int16],
+    fresh: NDArray[np.bool_],
+    tuned: Tuned,
+    recall_floor: float,
+) -> Cells | FewVisitors:
+    """Let all rows visit, or the fresh ones alone, where they are few."""
+    rows = np.flatnonzero(fresh)
+    every = Cells(around, tuned.visits)
+    if len(rows) * _FEW > len(fresh):
+        return every
+    looked = slice(None, None, max(1, len(tuned.tuning) // _LOOKED_AT))
+    left, right = tuned.tuning.left[looked], tuned.tuning.right[looked]
+    needed = references_needed(around[right, 0], more_cells(embeddings, near, left, _MOST_VISITED), recall_floor)
+    if needed is None:
+        return every
+    return FewVisitors(around[:, 0], rows, more_cells(embeddings, near, rows, needed))
 
 
 def _found_in_cells(
@@ -167,7 +193,7 @@ def _found_in_cells(
     metric: Metric,
     cutoff: Cutoff,
     candidates: Candidates,
-    cells: Cells,
+    cells: Cells | FewVisitors,
     fresh: NDArray[np.bool_],
     advance: Advance,
 ) -> Iterator[Found]:

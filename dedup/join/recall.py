@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -120,6 +121,26 @@ def fewest_visits(cells_of: CellsOf, truth: Pairs, recall_floor: float) -> int:
         if visits < most and meet(left, right, visits).sum() >= wanted:
             return visits
     return most
+
+
+def references_needed(homes: NDArray[np.int16], cells: NDArray[np.int16], recall_floor: float) -> int | None:
+    """Return how many cells one row of each pair has to visit for enough pairs to meet, where the other stays at home.
+
+    Enough as in `fewest_visits`; None where even all are too few.
+
+    Parameters
+    ----------
+    homes
+        (n_pairs,) the cell of the one that stays.
+    cells
+        (n_pairs, k) those around the other, nearest first.
+    """
+    at_home = cells == homes[:, None]
+    needed = np.sort(np.where(at_home.any(axis=1), at_home.argmax(axis=1) + 1, cells.shape[1] + 1))
+    wanted = math.ceil((1 + recall_floor) / 2 * (len(homes) + 1))
+    if wanted > len(homes) or needed[wanted - 1] > cells.shape[1]:
+        return None
+    return int(needed[wanted - 1])
 
 
 def smallest_ratio(embeddings: Float32, truth: Pairs) -> float:

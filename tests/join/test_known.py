@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from oracles import as_dict, clustered_unit_rows, grid_vectors, pairs_within, repeatable
 
 from dedup.join import Cutoff, Joined, Known, moved, self_join
+from dedup.join.cells import more_cells, nearest_cells
+from dedup.join.recall import references_needed
 from dedup.progress import Silent
 from dedup.questions import Float32, Metric, Pairs
 from dedup.reference import nearest_reference
@@ -119,6 +121,33 @@ def test_in_cells_new_rows_find_their_pairs_among_old_ones(metric):
     assert len(found) >= 0.9 * len(truth)
     new = {pair for pair in truth if not set(pair) <= set(then.tolist())}
     assert len(new & set(found)) >= 0.9 * len(new)
+
+
+@metrics
+def test_few_new_rows_visit_and_the_others_stay_at_home(metric, monkeypatch):
+    monkeypatch.setattr("dedup.join.joining.references_needed", lambda *_: 3)
+    vectors = clustered_unit_rows(8, 3000, 16, groups=600, spread=0.25)
+    cutoff = Cutoff({Metric.MANHATTAN: 1.0, Metric.EUCLIDEAN: 0.35}[metric])
+    new = np.sort(np.random.default_rng(8).permutation(3000)[:100])
+    old = np.setdiff1d(np.arange(3000), new)
+    nothing = moved(joined(vectors[old], metric, Cutoff(0.0)).pairs, cutoff, rows_now(old, np.arange(3000)), 3000)
+    near = nearest_reference(vectors, vectors[:64])
+    found = self_join(vectors, metric, cutoff, near=near, recall_floor=0.01, progress=Silent(), known=nothing)
+    visits = dict(zip(new.tolist(), more_cells(vectors, near, new, 3).tolist(), strict=True))
+    home = nearest_cells(vectors, near)[:, 0].tolist()
+    expected = {
+        (left, right)
+        for left, right in pairs_within(vectors, metric, cutoff.distance)
+        if home[right] in visits.get(left, ()) or home[left] in visits.get(right, ())
+    }
+    assert set(as_dict(found.pairs)) == expected
+    assert len(found.pairs) == len(expected), "each once"
+
+
+def test_as_many_cells_are_visited_as_enough_pairs_need():
+    cells = np.array([[2, 0, 1], [1, 2, 0], [0, 1, 2], [0, 1, 3]], dtype=np.int16)
+    homes = np.array([2, 2, 2, 2], dtype=np.int16)
+    assert [references_needed(homes, cells, floor) for floor in (-0.7, -0.3, 0.1, 0.3, 0.9)] == [1, 2, 3, None, None]
 
 
 @metrics
