@@ -7,6 +7,7 @@ every row is then read once, and not in each cell that it visits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +79,7 @@ class Cells:
     @property
     def count(self) -> int:
         """How many cells there are."""
-        return int(self.near.max(initial=-1)) + 1
+        return int(self.near.max(initial=NONE)) + 1
 
     def members(self) -> tuple[list[NDArray[np.int32]], list[NDArray[np.int32]]]:
         """Return the residents and the visitors of each cell, as rows in ascending order."""
@@ -86,12 +87,7 @@ class Cells:
 
     def once(self, met: Met) -> Met:
         """Give up the pairs of a cell's residents that are also met in the other one's home, if that comes first."""
-        resident, other = met.left, met.right
-        home, away = self.near[resident, 0], self.near[other, 0]
-        earlier = np.flatnonzero(away < home)
-        kept = np.ones(len(resident), dtype=bool)
-        kept[earlier] = (self.near[resident[earlier], 1 : self.visits] != away[earlier, None]).all(axis=1)
-        return met.where(kept)
+        return _once(met, self.near[:, 0], lambda rows: self.near[rows, 1 : self.visits])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +110,24 @@ class FewVisitors:
 
     def once(self, met: Met) -> Met:
         """See `Cells.once`."""
-        resident, other = met.left, met.right
-        visit = places_of(self.rows, resident)
-        earlier = np.flatnonzero((self.home[other] < self.home[resident]) & (visit >= 0))
-        kept = np.ones(len(resident), dtype=bool)
-        away = self.home[other[earlier], None]
-        kept[earlier] = (self.near[visit[earlier], 1:] != away).all(axis=1)
-        return met.where(kept)
+
+        def visited(rows: Int64) -> NDArray[np.int16]:
+            cells = np.full((len(rows), self.near.shape[1] - 1), NONE, dtype=np.int16)
+            place = places_of(self.rows, rows)
+            cells[place >= 0] = self.near[place[place >= 0], 1:]
+            return cells
+
+        return _once(met, self.home, visited)
+
+
+def _once(met: Met, home: NDArray[np.int16], visited: Callable[[Int64], NDArray[np.int16]]) -> Met:
+    """See `Cells.once`; ``visited`` gives the cells that rows visit beside their own, (n_rows, k)."""
+    resident, other = met.left, met.right
+    away = home[other]
+    earlier = np.flatnonzero(away < home[resident])
+    kept = np.ones(len(resident), dtype=bool)
+    kept[earlier] = (visited(resident[earlier]) != away[earlier, None]).all(axis=1)
+    return met.where(kept)
 
 
 def meet(left: NDArray[np.int16], right: NDArray[np.int16], visits: int) -> NDArray[np.bool_]:

@@ -124,16 +124,16 @@ def fewest_visits(cells_of: CellsOf, truth: Pairs, recall_floor: float) -> int:
 
 
 def references_needed(homes: NDArray[np.int16], cells: NDArray[np.int16], recall_floor: float) -> int | None:
-    """Return how many cells one row of each pair has to visit for enough pairs to meet, where the other stays at home.
+    """Return around how many reference vectors one row of each pair has to visit, where the other stays at home.
 
-    Enough as in `fewest_visits`; None where even all are too few.
+    For enough pairs to meet, as in `fewest_visits`; None where even all k are too few.
 
     Parameters
     ----------
     homes
         (n_pairs,) the cell of the one that stays.
     cells
-        (n_pairs, k) those around the other, nearest first.
+        (n_pairs, k) those around the k reference vectors that are nearest to the other, as `more_cells` returns them.
     """
     at_home = cells == homes[:, None]
     needed = np.sort(np.where(at_home.any(axis=1), at_home.argmax(axis=1) + 1, cells.shape[1] + 1))
