@@ -16,10 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from numpy.typing import NDArray
 
-from dedup.gathering import selected
+from dedup.components import components
+from dedup.gathering import Gathering, chunks, marked, selected
 from dedup.linkage import grow
 from dedup.matching import Matcher
 from dedup.questions import Float64, Int64, Pairs
@@ -46,21 +46,40 @@ def cluster_pairs(matcher: Matcher, pairs: Pairs, probability: Float64, *, thres
     floor
         At most ``threshold``.
     """
-    linked = probability >= threshold
+    linked = marked(len(pairs), lambda some: probability[some] >= threshold)
     left, right, sure = selected(linked, pairs.left, pairs.right, probability)
-    rows = len(matcher.embeddings)
-    graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(rows, rows))
-    component = connected_components(graph, directed=False)[1].astype(np.int64)
-    size = np.bincount(component)
-    links = np.bincount(component[left], minlength=len(size))
-    chained = links < size * (size - 1) // 2  # a clique of links is a cluster as it stands: floor <= threshold
-    in_chain = chained[component[left]]
-    surest_first = np.argsort(-sure[in_chain], kind="stable")  # pairs stand in the order of their rows
-    grown = grow(matcher, left[in_chain][surest_first], right[in_chain][surest_first], floor)
-    weakest = np.ones(len(size))
-    np.minimum.at(weakest, component[left[~in_chain]], sure[~in_chain])
-    names, label = np.unique(np.where(chained[component], len(size) + grown.part, component), return_inverse=True)
-    return Clusters(label.astype(np.int64), np.concatenate([weakest, grown.weakest])[names])
+    component = components(len(matcher.embeddings), ((left[some], right[some]) for some in chunks(len(left))))
+    chained = _chained(component, left)
+    surest_first = Gathering(np.int64, np.int64, np.int64, ties=True)  # pairs stand in the order of their rows
+    for some in chunks(len(left)):
+        kept = chained[component[left[some]]]
+        surest_first.add(_falling(sure[some][kept]), left[some][kept], right[some][kept])
+    _, one, other = surest_first.in_order()
+    grown = grow(matcher, one, other, floor)
+    part, weakest = np.where(chained[component], grown.part, component), grown.weakest
+    for some in chunks(len(left)):
+        whole = ~chained[component[left[some]]]
+        np.minimum.at(weakest, component[left[some][whole]], sure[some][whole])
+    names, label = np.unique(part, return_inverse=True)
+    return Clusters(label.astype(np.int64), weakest[names])
+
+
+def _chained(component: Int64, left: Int64) -> NDArray[np.bool_]:
+    """Tell of each component, by its name, whether some two of its rows have no link, (n_rows,); ``left`` of each link.
+
+    A clique of links is a cluster as it stands: the floor is at most the threshold.
+    """
+    links = np.zeros(len(component), dtype=np.int64)
+    for some in chunks(len(left)):
+        np.add.at(links, component[left[some]], 1)
+    size = np.bincount(component, minlength=len(component))
+    chained: NDArray[np.bool_] = links < size * (size - 1) // 2
+    return chained
+
+
+def _falling(probability: Float64) -> Int64:
+    """Return numbers that fall as probabilities rise: the bits of a number >= 0 are in its order."""
+    return -np.ascontiguousarray(probability).view(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dedup.classifier import Classifier
 from dedup.clustering import Clusters, cluster_pairs
 from dedup.decisions import Constraints, apply
 from dedup.errors import ClassifierError
-from dedup.gathering import chunks, selected
+from dedup.gathering import marked, selected
 from dedup.join import Cutoff, Joined, Known, self_join
 from dedup.matching import Matcher, rerank
 from dedup.priors import estimate_share
@@ -117,14 +118,16 @@ def find_duplicates(
 
 def _possible(pairs: Pairs, cutoff: Cutoff) -> Pairs:
     """Return the pairs within the cut-off."""
-    within = np.empty(len(pairs), dtype=bool)
-    for some in chunks(len(pairs)):
-        within[some] = pairs.distance[some] <= cutoff.of(pairs.left[some], pairs.right[some])
-    return Pairs(*selected(within, pairs.left, pairs.right, pairs.distance))
+
+    def within(some: slice) -> NDArray[np.bool_]:
+        return np.asarray(pairs.distance[some] <= cutoff.of(pairs.left[some], pairs.right[some]))
+
+    return Pairs(*selected(marked(len(pairs), within), pairs.left, pairs.right, pairs.distance))
 
 
 def _candidates(pairs: Pairs, probability: Float64, floor: float) -> tuple[Pairs, Float64]:
-    left, right, distance, judged = selected(probability >= floor, pairs.left, pairs.right, pairs.distance, probability)
+    kept = marked(len(pairs), lambda some: probability[some] >= floor)
+    left, right, distance, judged = selected(kept, pairs.left, pairs.right, pairs.distance, probability)
     return Pairs(left, right, distance), judged
 
 

@@ -6,9 +6,9 @@ Source: Knuth, "The Art of Computer Programming", volume 3, section 5.4: merging
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from dedup.memory import set_all_aside, set_aside, spacious
 
 Columns: TypeAlias = tuple[NDArray[Any], ...]
-"""Arrays of one length; the rows are in the order of the first, an integer that no two rows share."""
+"""Arrays of one length; the rows are in the order of the first, an integer."""
 
 _CHUNK = 1 << 17  # rows looked at together
 _RUN = 1 << 21  # rows sorted at once: with what sorting takes, some 100 MB
@@ -28,24 +28,36 @@ def chunks(rows: int) -> Iterator[slice]:
         yield slice(start, min(start + _CHUNK, rows))
 
 
-def selected(marked: NDArray[np.bool_], *columns: NDArray[Any]) -> Columns:
+def marked(rows: int, which: Callable[[slice], NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Return which of so many rows are marked, (rows,), asked for chunk by chunk."""
+    marks = spacious((rows,), np.bool_)
+    for some in chunks(rows):
+        marks[some] = which(some)
+    return marks
+
+
+def selected(marks: NDArray[np.bool_], *columns: NDArray[Any]) -> Columns:
     """Return those rows of columns that are marked, (n_rows,) of bool."""
-    rows = int(np.count_nonzero(marked))
+    rows = int(np.count_nonzero(marks))
     kept = tuple(spacious((rows,), column.dtype) for column in columns)
     start = 0
-    for some in chunks(len(marked)):
-        stop = start + int(np.count_nonzero(marked[some]))
+    for some in chunks(len(marks)):
+        stop = start + int(np.count_nonzero(marks[some]))
         for column, into in zip(columns, kept, strict=True):
-            into[start:stop] = column[some][marked[some]]
+            into[start:stop] = column[some][marks[some]]
         start = stop
     return kept
 
 
 class Gathering:
-    """Takes rows in parts, and gives them back in the order of their first column."""
+    """Takes rows in parts, and gives them back in the order of their first column.
 
-    def __init__(self, *dtypes: DTypeLike) -> None:
+    With ``ties``, rows may share a number there; they come back in the order in which they were added.
+    """
+
+    def __init__(self, *dtypes: DTypeLike, ties: bool = False) -> None:
         self._dtypes = dtypes
+        self._kind: Literal["quicksort", "stable"] = "stable" if ties else "quicksort"  # which is twice as fast
         self._waiting: list[Columns] = []
         self._rows_waiting = 0
         self._runs: list[Columns] = []
@@ -69,7 +81,7 @@ class Gathering:
     def _set_aside(self) -> None:
         whole = self._all(self._waiting)
         self._waiting, self._rows_waiting = [], 0
-        order = np.argsort(whole[0])
+        order = np.argsort(whole[0], kind=self._kind)
         run = tuple(spacious((len(order),), dtype) for dtype in self._dtypes)
         for column, sorted_column in zip(whole, run, strict=True):
             sorted_column[:] = column[order]

@@ -68,6 +68,11 @@ def on_a_line(*places: float) -> Float32:
     return np.array(places, dtype=np.float32)[:, None]  # where the two distances are one
 
 
+@pytest.fixture(params=[1 << 17, 3], ids=["at once", "in parts"], autouse=True)
+def pairs_looked_at_together(request, monkeypatch):
+    monkeypatch.setattr("dedup.gathering._CHUNK", request.param)
+
+
 @metrics
 def test_a_chain_does_not_put_strangers_together(metric):
     """A~B~C~D, each 1 from the next: with strangers from 1.5 on, it is two pairs and no chain of four."""

@@ -31,3 +31,15 @@ def test_all_rows_come_back_in_the_order_of_their_first_column(numbers: list[int
     assert ordered.tolist() == number[expected].tolist()
     assert beside.tolist() == share[expected].tolist()
     assert (ordered.dtype, beside.dtype) == (np.int64, np.float32)
+
+
+@repeatable
+@given(st.lists(st.integers(-2, 2), max_size=60), st.sampled_from([1, 3, 10, 1000]))
+def test_rows_that_share_a_number_stay_in_the_order_in_which_they_came(numbers: list[int], run: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gathering, "_RUN", run)
+        gathered = Gathering(np.int64, np.int64, ties=True)
+        for at, number in enumerate(numbers):
+            gathered.add(np.array([number]), np.array([at]))
+        ordered, came = gathered.in_order()
+    assert list(zip(ordered.tolist(), came.tolist(), strict=True)) == sorted(zip(numbers, range(60), strict=False))

@@ -64,6 +64,9 @@ class Words:
     columns: NDArray[np.int32]  # (n_words,) ascending within a text
     starts: Int64  # (n + 1,) where each text's words begin; the last is n_words
 
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
     def __getitem__(self, rows: Int64, /) -> Words:
         """Return the words of some texts, in the order in which they are given."""
         first = self.starts[rows]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dedup.features import Described
-from dedup.features.lexical import Idf, TextTraits, Words, words_one_after_another
+from dedup.features.lexical import Idf, TextTraits, Words
+from dedup.memory import spacious
 
 _TRAITS = ("numbers", "negated", "asks", "tokens", "bag", "sequence")
 
@@ -28,11 +29,38 @@ def as_arrays(batch: Any) -> dict[str, Any]:
 
 def joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return columns, at least one of each, one after the other."""
+    rows = sum(len(next(iter(part.values()))) for part in parts)
+    words = sum(len(values.columns) for part in parts for values in part.values() if isinstance(values, Words))
+    return stacked(parts, rows, words)
 
-    def whole(values: list[Any]) -> Any:
-        return words_one_after_another(values) if isinstance(values[0], Words) else np.concatenate(values)
 
-    return {name: whole([part[name] for part in parts]) for name in parts[0]}
+def stacked(parts: Iterable[Mapping[str, Any]], rows: int, words: int) -> dict[str, Any]:
+    """Return columns of so many rows and words one after the other, as they come: none is kept as it came.
+
+    In mapped arrays, where there are many (`dedup.memory.spacious`).
+    """
+    whole: dict[str, Any] = {}
+    row = word = 0
+    for part in parts:
+        for name, values in part.items():
+            if name not in whole:
+                whole[name] = _room(values, rows, words)
+            into = whole[name]
+            if isinstance(values, Words):
+                into.columns[word : word + len(values.columns)] = values.columns
+                into.starts[row + 1 : row + 1 + len(values)] = values.starts[1:] + word
+                word += len(values.columns)
+            else:
+                into[row : row + len(values)] = values
+        row += len(next(iter(part.values())))
+    return whole
+
+
+def _room(values: Any, rows: int, words: int) -> Any:
+    """Return zeros for so many rows, or words of so many rows, of the kind of some."""
+    if isinstance(values, Words):
+        return Words(spacious((words,), values.columns.dtype), spacious((rows + 1,), np.int64))
+    return spacious((rows, *values.shape[1:]), values.dtype)
 
 
 def rows_of(columns: Mapping[str, Any], rows: NDArray[np.int64]) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from dedup.classifier import Classifier
 from dedup.engines import Engine
 from dedup.features import CROWDING, Described, needs_texts
-from dedup.gathering import Gathering, selected
+from dedup.gathering import Gathering, marked, selected
 from dedup.join import Joined, Known
 from dedup.join.cells import cells_around, grouping
 from dedup.join.gathered import in_order
@@ -32,7 +33,7 @@ from dedup.progress import Progress
 from dedup.questions import Float32, Float64, Int64, Keys, Metric, Pairs
 from dedup.reference import REFERENCE_SIZE, LookUp
 from dedup.settings import Settings
-from dedup.shards.columns import as_arrays, as_batch, described_columns, described_of, joined, rows_of
+from dedup.shards.columns import as_arrays, as_batch, described_columns, described_of, rows_of, stacked
 from dedup.shards.course import BACKGROUND, Course, background_for, texts_column, work_folder
 from dedup.shards.describing import CountCells, DescribeShard, count_cells, describe_shard
 from dedup.shards.joining import JoinBins, join_bins
@@ -42,6 +43,7 @@ from dedup.shards.scattering import ScatterShard, scatter_shard
 
 log = logging.getLogger(__name__)
 
+_FORMAT = 2  # of the files of a comparison
 _OF_A_ROW = 2_000  # bytes a row takes in a task beside its vector: words, features, pairs
 _COPIES = 4  # of a vector in a task: as it is read, put together, folded, and multiplied
 _BINS_A_SLOT = 4  # at the least, where there is enough to do: so that no worker waits long for the last one
@@ -74,7 +76,8 @@ class Compared:
     @property
     def judged(self) -> Float64:
         """The probabilities of those pairs that are near enough to be candidates, in their order."""
-        (judged,) = selected(~np.isnan(self.probability), self.probability)
+        near = marked(len(self.probability), lambda some: ~np.isnan(self.probability[some]))
+        (judged,) = selected(near, self.probability)
         return judged
 
 
@@ -113,7 +116,9 @@ def compare_in_shards(
     """
     floor, shard_size = settings.candidate_floor, settings.shard_size
     digest = hashlib.sha256(np.ascontiguousarray(corpus.keys).tobytes())
-    digest.update(f"{classifier.identity} {classifier.prior} {floor} {margin} {shard_size} {in_cells}".encode())
+    digest.update(
+        f"{_FORMAT} {classifier.identity} {classifier.prior} {floor} {margin} {shard_size} {in_cells}".encode()
+    )
     folder = work_folder(settings).of(f"compare-{digest.hexdigest()[:32]}")
     folder.sweep()
     margin = margin if CROWDING in classifier.feature_names else 0.0
@@ -121,9 +126,11 @@ def compare_in_shards(
     course = Course(folder, classifier, floor, margin, len(corpus.keys), shards, shard_size, in_cells)
     _write_shards(course, corpus, progress)
     with progress.stage("describe", "shards", total=shards) as advance:
-        for _ in engine.map(describe_shard, [DescribeShard(course, number) for number in range(shards)]):
+        words = 0
+        for count in engine.map(describe_shard, [DescribeShard(course, number) for number in range(shards)]):
+            words += count
             advance(1)
-    described = _described(course)
+    described = _described(course, words)
     compared = _compare(course, corpus, described, engine, settings, progress)
     if compared.joined.recall < settings.recall_floor:
         log.warning(
@@ -156,15 +163,18 @@ def _write_shards(course: Course, corpus: ShardedCorpus, progress: Progress) -> 
             advance(1)
 
 
-def _described(course: Course) -> Described:
-    """Return what is known of all questions, which clusters are judged by."""
-    parts = [as_arrays(course.work.read(course.described(number))) for number in range(course.shards)]
-    for part in parts:
-        del part["near"]
-    if not parts[0]:
-        return Described(None, None, None)
-    idf = background_for(course).idf
-    return described_of(joined(parts), idf)
+def _described(course: Course, words: int) -> Described:
+    """Return what is known of all questions, which have so many words; clusters are judged by it."""
+
+    def parts() -> Iterator[dict[str, Any]]:
+        for number in range(course.shards):
+            columns = as_arrays(course.work.read(course.described(number)))
+            del columns["near"]
+            if columns:
+                yield columns
+
+    columns = stacked(parts(), course.rows, words)
+    return described_of(columns, background_for(course).idf)
 
 
 def _compare(
@@ -213,7 +223,7 @@ def _compare(
     number, distance, probability = gathering.in_order()
     left = spacious((len(number),), np.int64)
     np.floor_divide(number, max(1, rows), out=left)
-    pairs = Pairs(left, np.remainder(number, max(1, rows)), distance)
+    pairs = Pairs(left, np.remainder(number, max(1, rows), out=number), distance)
     _, covered = course.cutoffs(Matcher(corpus.embeddings, described, course.classifier))
     recall = found_share(pairs, held_out)
     done = Joined(pairs, recall, len(held_out), visits if course.in_cells else 0, rows, covered)

@@ -27,10 +27,10 @@ class DescribeShard:
 
 
 def describe_shard(task: DescribeShard) -> int:
-    """Write what is known of a shard's questions beside their vectors; return its number."""
+    """Write what is known of a shard's questions beside their vectors; return how many words they have in all."""
     course, number = task.course, task.number
     if course.work.has(course.described(number)):
-        return number
+        return int(course.work.facts(course.described(number))["words"])
     seen_against, features = background_for(course), course.classifier.feature_names
     shard = as_arrays(course.work.read(course.vectors(number)))
     keys, vectors = shard["key"], shard["vector"]
@@ -40,8 +40,10 @@ def describe_shard(task: DescribeShard) -> int:
     cells = np.zeros((len(keys), 1), dtype=np.int16)
     if near is not None:
         cells = cells_around(near, grouping(seen_against.reference.vectors, course.rows))
-    course.work.write(course.described(number), [as_batch({"near": cells, **described_columns(described)})])
-    return number
+    words = 0 if described.traits is None else len(described.traits.content.columns)
+    columns = {"near": cells, **described_columns(described)}
+    course.work.write(course.described(number), [as_batch(columns)], {"words": words})
+    return words
 
 
 @dataclass(frozen=True, slots=True)
