@@ -32,9 +32,11 @@ from dedup.questions import Question
 from dedup.reference import REFERENCE_SIZE
 from dedup.settings import IndexKind, Settings
 
-SIZES = (20_000, 50_000, 100_000)
-"""Questions of the runs. In the smallest all is compared with all, which tells what a comparison takes; the others are
-large enough that the join in cells keeps its recall floor."""
+SIZES = (20_000, 50_000, 100_000, 200_000)
+"""Questions of the runs, as far as the dump has so many. In the smallest all is compared with all, which tells what a
+comparison takes; the others are large enough that the join in cells keeps its recall floor. Pairs grow with the square
+of the questions: what they take shows in the largest alone."""
+_FEWEST = 2  # runs
 
 _SEED = 641
 _COLUMNS = 5  # of a product in the join beside the components: the cut-off is folded into it (`dedup.join.candidates`)
@@ -55,7 +57,7 @@ def measure_rates(dump: str, settings: Settings, progress: Progress, sizes: Sequ
     Raises
     ------
     DumpError
-        Where the dump has fewer questions than the last but one of ``sizes``.
+        Where the dump has fewer questions than the second of ``sizes``.
     """
     with tempfile.TemporaryDirectory() as folder:
         parts, there = _parts(dump, settings, sizes, Path(folder))
@@ -164,10 +166,9 @@ def _parts(dump: str, settings: Settings, sizes: Sequence[int], folder: Path) ->
             sample[place] = question
     chance.shuffle(sample)
     enough = [size for size in sizes if size <= there]
-    if len(enough) < len(sizes) - 1:
-        raise DumpError(
-            f"{dump} has {there:,} questions, rates are measured on {sizes[-2]:,} or more; give a larger dump"
-        )
+    if len(enough) < _FEWEST:
+        needed = sizes[_FEWEST - 1]
+        raise DumpError(f"{dump} has {there:,} questions, rates are measured on {needed:,} or more; give a larger dump")
     files = [(size, folder / f"questions-{size}.csv") for size in enough]
     for size, file in files:
         with file.open("w", newline="", encoding="utf-8") as stream:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, inf
+from math import ceil
 
 from dedup.errors import SettingsError
 from dedup.planning.rates import Rate, Rates
-from dedup.planning.workload import EXACT_UP_TO, SERIAL, TERMS, Workload, cut_into
+from dedup.planning.workload import EXACT_UP_TO, SERIAL, TERMS, Workload
 from dedup.reference import NEAREST, REFERENCE_SIZE
+from dedup.shards import rows_of_a_bin
 
 _OF_A_PROCESS = (
     800e6  # bytes: libraries and models, and pairs on their way (dedup.footprint: 380 MiB beside the models)
@@ -16,6 +17,7 @@ _OF_A_PROCESS = (
 _OF_A_TEXT = 150  # bytes in memory beside its vector, and 6 for each component (dedup.footprint)
 _OF_A_COMPONENT = 6
 _STORED = 40  # bytes of a vector's row on disk beside its components: key, place, nearest reference vectors
+_SENT = 150  # bytes of a row that is sent to a bin beside its components: words, crowding, cells
 _OF_A_PAIR = 16  # bytes on the way to the database: two rows, a distance
 _TASKS_A_CORE = 4  # at least, so that the last ones to end leave few cores idle
 _SHARE = 0.8  # of a machine's memory that tasks are given
@@ -42,7 +44,7 @@ class StagePlan:
     core_hours: float
     network_bytes: float  # over the network, of all nodes together
     disk_bytes: float  # read and written, of all nodes together
-    saturates: str  # "processors", "one processor", "network" or "storage": what more of would make it faster
+    saturates: str  # "processors", "network" or "storage", of all nodes or "one ..."; what more of makes it faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,10 @@ class Plan:
     first: str  # the stage that takes longest
     cells: int
     visits: int  # cells that a vector is compared in, at the most; a run takes as few as keep its recall floor
+    replication: float  # bins of cells that a vector is sent to, at the most; 0 on one node
     shards: int
     shard_texts: int
+    memory_per_task: float  # bytes: for --memory-per-task
     pairs: float
     memory_per_node: float  # bytes
     disk: float  # bytes that are there at the end and on the way, of all nodes together
@@ -68,8 +72,8 @@ def plan_run(questions: float, dimension: int, machines: Machines, rates: Rates)
 
     A stage's processor seconds are linear in what its time grows with (`dedup.planning.workload`). They are spread over
     the cores of all nodes, save in the stages that one process does. On one node a stage keeps the share of the cores
-    busy that it kept busy where it was measured, and the corpus is cut into the cells that `dedup run` has. On several,
-    its shards are tasks that keep one core busy each. Network and storage work meanwhile: a stage takes as long as the
+    busy that it kept busy where it was measured. On several, shards and bins of cells are tasks that keep one core busy
+    each. Network and storage work meanwhile: a stage takes as long as the
     slowest of the three.
 
     Raises
@@ -83,10 +87,11 @@ def plan_run(questions: float, dimension: int, machines: Machines, rates: Rates)
     that rates were measured on, pairs grow with the square of the questions. Beyond, a text is taken to have as many
     near it as in that corpus.
     """
-    work = _workload(questions, dimension, machines, rates)
+    work = _workload(questions, dimension, rates)
     shard_texts = _shard(work, machines)
     shards = ceil(work.texts / shard_texts)
-    stages = tuple(_stage(name, work, machines, rates, shards) for name in TERMS)
+    sent = _sent(work, machines)
+    stages = tuple(_stage(name, work, machines, rates, shards, sent) for name in TERMS)
     vectors = work.texts * (4 * dimension + _STORED)
     tasks = 1 if machines.nodes == 1 else min(machines.cores, shards)
     database = questions * rates.database_bytes["question"] + work.pairs * rates.database_bytes["pair"]
@@ -97,25 +102,20 @@ def plan_run(questions: float, dimension: int, machines: Machines, rates: Rates)
         first=max(stages, key=lambda stage: stage.hours).name,
         cells=work.cells,
         visits=1 if work.cells == 1 else NEAREST,
+        replication=sent.replication,
         shards=shards,
         shard_texts=shard_texts,
+        memory_per_task=_of_a_task(machines),
         pairs=work.pairs,
         memory_per_node=tasks * _memory(shard_texts, dimension),
-        disk=vectors + _cell_bytes(work, shards) + work.pairs * _OF_A_PAIR,
+        disk=vectors + sent.written + work.pairs * _OF_A_PAIR,
         database=database,
     )
 
 
-def _workload(questions: float, dimension: int, machines: Machines, rates: Rates) -> Workload:
+def _workload(questions: float, dimension: int, rates: Rates) -> Workload:
     texts = max(1.0, questions * rates.distinct)
     cells = 1 if texts <= EXACT_UP_TO else REFERENCE_SIZE
-    if machines.nodes > 1:
-        cells = cut_into(
-            texts,
-            product=rates.stages["cells"].each["products"] * dimension,
-            comparison=rates.stages["join"].each["comparisons"] * dimension,
-            overlap=rates.overlap,
-        )
     pairs = texts * rates.pairs_per_text * min(1.0, questions / rates.population)
     return Workload(questions, texts, dimension, cells, rates.overlap, pairs)
 
@@ -124,8 +124,7 @@ def _shard(work: Workload, machines: Machines) -> int:
     """Return how many texts a task holds: on one node all, in files that are mapped; on several, what its share has."""
     if machines.nodes == 1:
         return ceil(work.texts)
-    share = _SHARE * machines.memory / machines.cores
-    room = (share - _OF_A_PROCESS) / (_OF_A_TEXT + _OF_A_COMPONENT * work.dimension)
+    room = _of_a_task(machines) / (_OF_A_TEXT + _OF_A_COMPONENT * work.dimension)
     if room < 1:
         needed = _memory(1, work.dimension) * machines.cores / _SHARE
         raise SettingsError(
@@ -140,28 +139,59 @@ def _memory(texts: float, dimension: int) -> float:
     return _OF_A_PROCESS + texts * (_OF_A_TEXT + _OF_A_COMPONENT * dimension)
 
 
-def _cell_bytes(work: Workload, shards: int) -> float:
-    """Return the bytes of vectors as tasks of cells read them; none on one node, where the join reads them in place.
+def _of_a_task(machines: Machines) -> float:
+    """Return the bytes that a task has for what it works on."""
+    tasks = machines.cores if machines.nodes > 1 else 1
+    return _SHARE * machines.memory / tasks - _OF_A_PROCESS
 
-    A task has the cells of one shard's share. If the v cells that a vector visits lay anywhere, they would be in
-    ``s * (1 - (1 - 1 / s) ** v)`` of ``s`` tasks on average; near cells lie together, so that this is the most.
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What goes to bins of cells and is read there; nothing on one node, where the join reads vectors in place."""
+
+    replication: float = 0.0  # bins to which a row is sent
+    written: float = 0.0  # bytes
+    read: float = 0.0
+
+
+def _sent(work: Workload, machines: Machines) -> _Sent:
+    """Return what `dedup.shards.layout` makes of cells that are all equally large.
+
+    If the v cells that a vector visits lay anywhere, they would be in ``b * (1 - (1 - 1 / b) ** v)`` of ``b`` bins on
+    average; near cells lie together, so that this is the most.
     """
-    if shards == 1 or work.cells == 1:
-        return 0.0
-    spread = shards * (1 - (1 - 1 / shards) ** NEAREST)
-    return spread * work.texts * (4 * work.dimension + _STORED)
+    if machines.nodes == 1 or work.cells == 1:
+        return _Sent()
+    rows = work.texts * NEAREST
+    slots, memory = machines.nodes * machines.cores, int(_of_a_task(machines))
+    most = rows_of_a_bin(work.dimension, memory, int(rows), slots)
+    living, visiting = work.texts / work.cells, work.texts * (NEAREST - 1) / work.cells
+    if living + visiting <= most:
+        bins, reads = rows / most, 1.0
+    else:  # the residents' bins meet each other and all of the visitors'
+        homes, away = ceil(living / most), ceil(visiting / most)
+        bins = work.cells * (homes + away)
+        reads = (living * (homes + away) + visiting * homes) / (living + visiting)
+    replication = max(1.0, bins * (1 - (1 - 1 / max(bins, 1)) ** NEAREST))
+    written = replication * work.texts * (4 * work.dimension + _SENT)
+    return _Sent(replication, written, reads * written)
 
 
-def _stage(name: str, work: Workload, machines: Machines, rates: Rates, shards: int) -> StagePlan:
+def _stage(name: str, work: Workload, machines: Machines, rates: Rates, shards: int, sent: _Sent) -> StagePlan:
     rate = rates.stages[name]
     seconds = _core_seconds(name, work, rates)
     width = _width(name, rate, rates.cores, machines, shards)
-    moved, stored = _traffic(name, work, rates, shards)
-    away = (machines.nodes - 1) / machines.nodes * moved  # what a node has itself does not travel
+    moved = _moved(name, work, rates, sent)
+    several = machines.nodes > 1
+    # What a node has itself does not travel.
+    away = (machines.nodes - 1) / machines.nodes * moved.between + (moved.through if several else 0.0)
+    stored = moved.between + moved.stored
     candidates = {
         "one processor" if width == 1 else "processors": seconds / width,
-        "network": away / (machines.nodes * machines.network) if away else 0.0,
-        "storage": stored / (machines.nodes * machines.storage) if machines.storage < inf else 0.0,
+        "network": away / (machines.nodes * machines.network),
+        "one network": moved.through / machines.network if several else 0.0,
+        "storage": stored / (machines.nodes * machines.storage),
+        "one storage": moved.stored / machines.storage if several else 0.0,
     }
     slowest = max(candidates, key=lambda resource: candidates[resource])
     return StagePlan(name, candidates[slowest] / 3600, seconds / 3600, away, stored, slowest)
@@ -189,18 +219,28 @@ def _width(name: str, rate: Rate, measured_on: int, machines: Machines, shards: 
     return max(1.0, rate.busy / measured_on * machines.cores)
 
 
-def _traffic(name: str, work: Workload, rates: Rates, shards: int) -> tuple[float, float]:
-    """Return the bytes of a stage that travel between tasks, and those that storage reads or writes."""
-    vectors = work.texts * (4 * work.dimension + _STORED)
-    pairs = work.pairs * _OF_A_PAIR
-    if name == "encode":
-        return 0.0, vectors
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """Bytes that a stage moves."""
+
+    between: float = 0.0  # from task to task, through storage that all nodes share
+    through: float = 0.0  # over the network of the machine that runs the command
+    stored: float = 0.0  # read and written on that machine
+
+
+def _moved(name: str, work: Workload, rates: Rates, sent: _Sent) -> _Moved:
+    vectors, pairs = work.texts * (4 * work.dimension + _STORED), work.pairs * _OF_A_PAIR
+    if name == "encode":  # into the indexes folder, and back as the shards that are compared
+        return _Moved(through=2 * vectors, stored=2 * vectors)
     if name == "join":
-        cells = _cell_bytes(work, shards)
-        return cells, 2 * cells + pairs
-    if name in ("judge", "cluster"):
-        return (pairs if shards > 1 else 0.0), pairs
+        return _Moved(between=sent.written + sent.read + pairs)
+    if name == "judge":
+        return _Moved(through=pairs, stored=pairs)
+    if name == "cluster":
+        return _Moved(stored=pairs)
+    if name == "index":
+        return _Moved(stored=vectors)
     if name == "write":
         database = work.questions * rates.database_bytes["question"] + work.pairs * rates.database_bytes["pair"]
-        return (database if shards > 1 else 0.0), database
-    return 0.0, 0.0
+        return _Moved(through=database, stored=database)
+    return _Moved()

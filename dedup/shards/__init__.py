@@ -3,6 +3,7 @@
 from dedup.shards.comparing import Compared, Cut, ShardedCorpus, compare_in_shards
 from dedup.shards.course import in_shards
 from dedup.shards.encoding import Encoded, Refused, encode_in_shards
+from dedup.shards.layout import rows_of_a_bin
 
 __all__ = [
     "Compared",
@@ -13,4 +14,5 @@ __all__ = [
     "compare_in_shards",
     "encode_in_shards",
     "in_shards",
+    "rows_of_a_bin",
 ]

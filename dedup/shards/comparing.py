@@ -37,17 +37,13 @@ from dedup.shards.columns import as_arrays, as_batch, described_columns, describ
 from dedup.shards.course import BACKGROUND, Course, background_for, texts_column, work_folder
 from dedup.shards.describing import CountCells, DescribeShard, count_cells, describe_shard
 from dedup.shards.joining import JoinBins, join_bins
-from dedup.shards.layout import Layout, lay_out
+from dedup.shards.layout import Layout, lay_out, rows_of_a_bin
 from dedup.shards.sampling import CompareSample, compare_sample
 from dedup.shards.scattering import ScatterShard, scatter_shard
 
 log = logging.getLogger(__name__)
 
 _FORMAT = 2  # of the files of a comparison
-_OF_A_ROW = 2_000  # bytes a row takes in a task beside its vector: words, features, pairs
-_COPIES = 4  # of a vector in a task: as it is read, put together, folded, and multiplied
-_BINS_A_SLOT = 4  # at the least, where there is enough to do: so that no worker waits long for the last one
-_FEWEST_ROWS = 2_048  # of a bin: of smaller ones, more time is spent on files than on comparing
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +190,7 @@ def _compare(
             if course.metric is Metric.MANHATTAN:
                 ratio = smallest_ratio(corpus.embeddings, tuned.tuning)
             advance(2)
-    if course.in_cells:
-        layout = _layout(course, rows, visits, corpus.embeddings.shape[1], engine, settings.memory_per_task)
-    else:
-        most = _most_rows(corpus.embeddings.shape[1], settings.memory_per_task, rows, engine.slots)
-        layout = lay_out(np.array([rows], dtype=np.int64), most)
+    layout = _layout(course, rows, visits, corpus.embeddings.shape[1], engine, settings.memory_per_task)
     kind = hashlib.sha256(f"{course.in_cells} {visits} {ratio!r}".encode())
     for column in (layout.first, layout.parts):
         kind.update(column.tobytes())
@@ -230,8 +222,8 @@ def _compare(
     cut = Cut(
         shards=course.shards,
         tasks=len(joins),
-        cells=len(layout.first),
-        hot_cells=layout.hot_cells,
+        cells=len(layout.hot),
+        hot_cells=int(layout.hot.sum()),
         largest_cell=layout.largest_cell,
         skew=layout.largest_bin * layout.bins / max(1, written),
         replication=written / max(1, rows),
@@ -273,14 +265,12 @@ def _tuned(course: Course, corpus: ShardedCorpus, described: Described, engine: 
 
 
 def _layout(course: Course, rows: int, visits: int, dimension: int, engine: Engine, memory_per_task: int) -> Layout:
+    if not course.in_cells:
+        most = rows_of_a_bin(dimension, memory_per_task, rows, engine.slots)
+        return lay_out(np.array([rows]), np.array([0]), most)
     counted = list(engine.map(count_cells, [CountCells(course, number, visits) for number in range(course.shards)]))
-    rows_in = np.zeros(max(map(len, counted)), dtype=np.int64)
+    rows_in = np.zeros((2, max(some.shape[1] for some in counted)), dtype=np.int64)
     for some in counted:
-        rows_in[: len(some)] += some
-    return lay_out(rows_in, _most_rows(dimension, memory_per_task, int(rows_in.sum()), engine.slots))
-
-
-def _most_rows(dimension: int, memory_per_task: int, rows: int, slots: int) -> int:
-    """Return how many rows a bin may have: as many as two bins fit into the memory of a task, and enough bins."""
-    fit = memory_per_task // (2 * (dimension * 4 * _COPIES + _OF_A_ROW))
-    return max(1, min(fit, max(_FEWEST_ROWS, rows // (_BINS_A_SLOT * slots))))
+        rows_in[:, : some.shape[1]] += some
+    most = rows_of_a_bin(dimension, memory_per_task, int(rows_in.sum()), engine.slots)
+    return lay_out(rows_in[0], rows_in[1], most)

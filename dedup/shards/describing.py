@@ -61,7 +61,7 @@ class CountCells:
 
 
 def count_cells(task: CountCells) -> Int64:
-    """Return how many rows of a shard are in each cell, visitors included."""
-    near = as_arrays(task.course.work.read(task.course.described(task.number)))["near"]
-    visited = near[:, : task.visits]
-    return np.bincount(visited[visited != NONE])
+    """Return how many rows of a shard live in each cell, and how many visit it, (2, n_cells)."""
+    near = as_arrays(task.course.work.read(task.course.described(task.number)))["near"][:, : task.visits]
+    cells, visited = int(near.max()) + 1, near[:, 1:]
+    return np.stack([np.bincount(near[:, 0], minlength=cells), np.bincount(visited[visited != NONE], minlength=cells)])

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dedup.join.cells import NONE
 from dedup.questions import Int64
+
+_OF_A_ROW = 2_000  # bytes a row takes in a task beside its vector: words, features, pairs
+_COPIES = 4  # of a vector in a task: as it is read, put together, folded, and multiplied
+_BINS_A_SLOT = 4  # at the least, where there is enough to do: so that no worker waits long for the last one
+_FEWEST_ROWS = 2_048  # of a bin: of smaller ones, more time is spent on files than on comparing
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Cells in bins. A hot cell has several bins to itself, among which its rows are dealt out by their number."""
+    """Cells in bins. The residents of a hot cell have bins to themselves, and so have its visitors.
 
-    first: Int64  # (n_cells,) the first bin of each cell
-    parts: Int64  # (n_cells,) how many bins it has
+    Among those they are dealt out by their numbers. Visitors are not compared with each other, so their bins need not
+    meet: a cell of many visitors is read a few times, and not as often as it has bins.
+    """
+
+    first: Int64  # (2, n_cells) the first bin of the residents of each cell, and that of its visitors
+    parts: Int64  # (2, n_cells) how many bins they have; of no visitors, none
     bins: int
     largest_cell: int  # rows, visitors included
     largest_bin: (
@@ -24,39 +34,68 @@ class Layout:
     )
 
     @property
-    def hot_cells(self) -> int:
-        """How many cells are cut up."""
-        return int((self.parts > 1).sum())
+    def hot(self) -> NDArray[np.bool_]:
+        """Which cells are cut up, (n_cells,)."""
+        return np.asarray(self.first[0] != self.first[1])
 
     def bins_of(self, row: Int64, near: NDArray[np.int16]) -> Int64:
-        """Return the bins in which each row is met: (n, visits), for ``row`` (n,) and its cells, (n, visits)."""
-        return self.first[near] + row[:, None] % self.parts[near]
+        """Return the bins in which each row is met: (n, visits), for ``row`` (n,) and its cells, (n, visits).
+
+        Where a row is nowhere else, it is at home.
+        """
+        number, parts = row[:, None], np.maximum(self.parts, 1)
+        home, visited = near[:, :1], near[:, 1:]
+        at_home = self.first[0][home] + number % parts[0][home]
+        away = self.first[1][visited] + number % parts[1][visited]
+        return np.concatenate([at_home, np.where(visited == NONE, at_home, away)], axis=1)
 
     def together(self) -> list[tuple[int, int, Int64]]:
         """Return what is compared: each bin with itself, those of a hot cell with each other too, and which cells."""
         compared: list[tuple[int, int, Int64]] = []
-        order = np.argsort(self.first, kind="stable")
-        bins, starts = np.unique(self.first[order], return_index=True)
-        for first, cells in zip(bins.tolist(), np.split(order, starts[1:]), strict=True):
-            parts = range(first, first + int(self.parts[cells[0]]))
-            compared += [(one, other, cells) for one, other in combinations_with_replacement(parts, 2)]
-        return compared
+        for cell in np.flatnonzero(self.hot).tolist():
+            homes, away = (
+                range(first, first + parts)
+                for first, parts in zip(self.first[:, cell].tolist(), self.parts[:, cell].tolist(), strict=True)
+            )
+            met = [*combinations_with_replacement(homes, 2), *product(homes, away)]
+            compared += [(one, other, np.array([cell])) for one, other in met]
+        shared = np.flatnonzero(~self.hot)
+        bins, starts = np.unique(self.first[0][shared], return_index=True)
+        cells = np.split(shared, starts[1:]) if len(shared) else []
+        return compared + [(bin_, bin_, theirs) for bin_, theirs in zip(bins.tolist(), cells, strict=True)]
 
 
-def lay_out(rows_in: Int64, most: int) -> Layout:
-    """Put cells of so many rows into bins of at most ``most``, in order; a cell of more gets bins of its own."""
-    parts = np.maximum(1, -(-rows_in // most))
-    first = np.empty(len(rows_in), dtype=np.int64)
+def lay_out(residents: Int64, visitors: Int64, most: int) -> Layout:
+    """Put cells of so many rows, (n_cells,) each, into bins of at most ``most``, in order.
+
+    A cell of more gets bins of its own.
+    """
+    first, parts = np.empty((2, len(residents)), dtype=np.int64), np.ones((2, len(residents)), dtype=np.int64)
     bins = filled = largest = 0
     shared = False  # whether cells have been put into the bin that is being filled: empty ones too
-    for cell, (rows, cut) in enumerate(zip(rows_in.tolist(), parts.tolist(), strict=True)):
-        if shared and (cut > 1 or filled + rows > most):
+    for cell, (living, visiting) in enumerate(zip(residents.tolist(), visitors.tolist(), strict=True)):
+        hot = living + visiting > most
+        if shared and (hot or filled + living + visiting > most):
             bins, filled, shared = bins + 1, 0, False
-        first[cell] = bins
-        if cut > 1:
-            bins += cut
-            largest = max(largest, -(-rows // cut))
+        if hot:
+            cut = [max(1, -(-living // most)), -(-visiting // most)]
+            first[:, cell], parts[:, cell] = [bins, bins + cut[0]], cut
+            bins += sum(cut)
+            largest = max(largest, -(-living // cut[0]), -(-visiting // max(1, cut[1])))
         else:
-            filled, shared = filled + rows, True
+            first[:, cell] = bins
+            filled, shared = filled + living + visiting, True
             largest = max(largest, filled)
-    return Layout(first, parts, bins + shared, int(rows_in.max(initial=0)), largest)
+    return Layout(first, parts, bins + shared, int((residents + visitors).max(initial=0)), largest)
+
+
+def rows_of_a_bin(dimension: int, memory_per_task: int, rows: int, slots: int) -> int:
+    """Return how many of ``rows`` a bin may have: as many as two bins fit into the memory of a task, and enough bins.
+
+    Parameters
+    ----------
+    slots
+        Tasks that are worked on at once.
+    """
+    fit = memory_per_task // (2 * (dimension * 4 * _COPIES + _OF_A_ROW))
+    return max(1, min(fit, max(_FEWEST_ROWS, rows // (_BINS_A_SLOT * slots))))

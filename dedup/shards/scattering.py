@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dedup.join.cells import NONE
 from dedup.shards.columns import as_arrays, as_batch, rows_of
 from dedup.shards.course import Course
 from dedup.shards.layout import Layout
@@ -38,9 +37,7 @@ def scatter_shard(task: ScatterShard) -> int:
     start, rows = task.number * course.shard_size, len(shard["vector"])
     shard["near"] = shard["near"][:, : task.visits] if course.in_cells else np.zeros((rows, 1), dtype=np.int16)
     shard["row"] = np.arange(start, start + rows, dtype=np.int64)
-    # Where a row is nowhere else, it is at home.
-    visited = np.where(shard["near"] == NONE, shard["near"][:, :1], shard["near"])
-    where = task.layout.bins_of(shard["row"], visited)
+    where = task.layout.bins_of(shard["row"], shard["near"])
     # Each bin once for each row, bin by bin, the rows of one in order.
     placed = np.unique(where * rows + np.arange(rows)[:, None])
     bounds = np.searchsorted(placed, np.arange(1, task.layout.bins) * rows)

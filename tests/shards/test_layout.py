@@ -3,38 +3,59 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import repeatable
 
+from dedup.join.cells import NONE
 from dedup.shards.layout import lay_out
+
+cells = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=7)
 
 
 @repeatable
-@given(sizes=st.lists(st.integers(0, 9), min_size=1, max_size=7), most=st.integers(1, 8))
-def test_every_two_rows_of_a_cell_are_compared_in_one_task(sizes, most):
-    layout = lay_out(np.array(sizes, dtype=np.int64), most)
-    cells = np.repeat(np.arange(len(sizes)), sizes)
-    rows = np.arange(len(cells))
-    bins = layout.bins_of(rows, cells[:, None].astype(np.int16))[:, 0]
+@given(sizes=cells, most=st.integers(1, 8))
+def test_every_two_rows_that_have_to_meet_in_a_cell_do_so_in_one_task(sizes, most):
+    residents, visitors = np.array(sizes, dtype=np.int64).T
+    home = np.repeat(np.arange(len(sizes)), residents)
+    visit = np.repeat(np.arange(len(sizes)), visitors)
+    # Visitors live in a cell of which nothing is asked: the last one, of no size.
+    layout = lay_out(np.append(residents, 0), np.append(visitors, 0), most)
+    near = np.stack([np.append(home, np.full(len(visit), len(sizes))), np.append(np.full(len(home), NONE), visit)], 1)
+    bins = layout.bins_of(np.arange(len(near)), near.astype(np.int16))
     compared: Counter[tuple[int, int]] = Counter()
     for one, other, theirs in layout.together():
-        for cell in theirs.tolist():
-            here = rows[(cells == cell) & (bins == one)].tolist()
-            there = rows[(cells == cell) & (bins == other)].tolist()
-            pairs = combinations(here, 2) if one == other else ((a, b) for a in here for b in there)
-            compared.update((min(pair), max(pair)) for pair in pairs)
-    expected = {(a, b) for a, b in combinations(rows.tolist(), 2) if cells[a] == cells[b]}
+        for cell in set(theirs.tolist()) - {len(sizes)}:
+            (here, here_visit), (there, there_visit) = (
+                [np.flatnonzero((near[:, at] == cell) & (bins[:, at] == each)).tolist() for at in (0, 1)]
+                for each in (one, other)
+            )
+            if one == other:
+                met = [*combinations(here, 2), *product(here, here_visit)]
+            else:
+                met = [*product(here, there), *product(here, there_visit), *product(there, here_visit)]
+            compared.update((min(pair), max(pair)) for pair in met)
+    expected = {
+        (a, b)
+        for a, b in combinations(range(len(near)), 2)
+        if a < len(home) and near[a, 0] == (near[b, 0] if b < len(home) else near[b, 1])
+    }
     assert compared == Counter(dict.fromkeys(expected, 1))
 
 
 @repeatable
-@given(sizes=st.lists(st.integers(0, 50), min_size=1, max_size=20), most=st.integers(1, 30))
+@given(sizes=cells, most=st.integers(1, 30))
 def test_no_bin_is_larger_than_asked_for_and_the_hot_cells_are_told(sizes, most):
-    layout = lay_out(np.array(sizes, dtype=np.int64), most)
+    layout = lay_out(*np.array(sizes, dtype=np.int64).T, most)
     assert layout.largest_bin <= most
-    assert layout.largest_cell == max(sizes)
-    assert layout.hot_cells == sum(size > most for size in sizes)
+    assert layout.largest_cell == max(map(sum, sizes))
+    assert layout.hot.tolist() == [sum(size) > most for size in sizes]
+
+
+def test_a_cell_of_many_visitors_is_not_read_once_for_each_of_their_bins():
+    layout = lay_out(np.array([10]), np.array([300]), 10)
+    assert layout.bins == 31
+    assert len(layout.together()) == 31  # and not 31 * 32 / 2
