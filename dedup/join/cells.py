@@ -50,12 +50,16 @@ def cells_around(near: Near, groups: NDArray[np.int16] | None) -> NDArray[np.int
     return cells
 
 
-def nearest_cells(embeddings: Float32, near: Near) -> NDArray[np.int16]:
+def nearest_cells(embeddings: Float32, near: Near, count: int = 0) -> NDArray[np.int16]:
     """Return the cells around which the rows of a corpus lie, as `cells_around` does.
 
-    ``near`` are the nearest of the reference vectors, which are the first of the embeddings.
+    ``near`` are the nearest of the reference vectors, which are the first of the embeddings; with a larger ``count``,
+    so many of these are looked up.
     """
-    return cells_around(near, grouping(_reference(embeddings, near), len(embeddings)))
+    reference = _reference(embeddings, near)
+    if count > near.row.shape[1]:
+        near = nearest_reference(embeddings, reference, count=count)
+    return cells_around(near, grouping(reference, len(embeddings)))
 
 
 def more_cells(embeddings: Float32, near: Near, rows: Int64, count: int) -> NDArray[np.int16]:

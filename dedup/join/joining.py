@@ -154,7 +154,13 @@ def _join_in_cells(
         candidates = exact_candidates(embeddings, metric, cutoff, compared=rows)
         around = nearest_cells(embeddings, near)
         pairs_of = partial(exact_pairs, embeddings, candidates, metric, cutoff)
-        tuned = tune(rows, pairs_of, around.__getitem__, recall_floor)
+
+        def cells_of(some: Int64, count: int) -> NDArray[np.int16]:
+            return around[some] if count <= around.shape[1] else more_cells(embeddings, near, some, count)
+
+        tuned = tune(rows, pairs_of, cells_of, recall_floor)
+        if tuned.visits > around.shape[1]:
+            around = nearest_cells(embeddings, near, tuned.visits)
         cells = _cells(embeddings, near, around, fresh, tuned, recall_floor)
         if metric is Metric.MANHATTAN:
             candidates = candidates_by_euclid(embeddings, cutoff, smallest_ratio(embeddings, tuned.tuning))

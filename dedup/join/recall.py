@@ -25,14 +25,16 @@ _MOST_SAMPLES = 6
 _SEED = 20_000
 _COMPARED = 1024  # rows that a sample is compared with at once: they stay in the processor's cache
 VISITS = (2, 3, 4, 6, 8, 12, 16, 24, 32)
+FURTHER = (32, 40, 48)  # each of these costs as much as the first twelve together
+_BETTER, _ENOUGH = 0.5, 0.2  # how much of the way from the floor to 1 a sample has to show: with `VISITS`, and further
 _MARGIN = 0.99  # of the smallest ratio of L1 to L2 seen in a sample
 
 
 PairsOf: TypeAlias = Callable[[Int64], Pairs]
 """Gives all pairs under the cut-off of some rows, each with whichever row."""
 
-CellsOf: TypeAlias = Callable[[Int64], NDArray[np.int16]]
-"""Gives the cells around which some rows lie, nearest first, (n_rows, k), as `dedup.join.cells.nearest_cells` does."""
+CellsOf: TypeAlias = Callable[[Int64, int], NDArray[np.int16]]
+"""Gives the cells of so many of the reference vectors nearest to some rows, (n_rows, k); see `dedup.join.cells`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def tune(rows: int, pairs_of: PairsOf, cells_of: CellsOf, recall_floor: float) -
     tuning, held_out = next(samples), next(samples)
     while True:
         visits = fewest_visits(cells_of, tuning, recall_floor)
-        met = meet(cells_of(held_out.left), cells_of(held_out.right), visits)
+        met = meet(cells_of(held_out.left, visits), cells_of(held_out.right, visits), visits)
         if met.sum() >= recall_floor * len(held_out):
             return Tuned(visits, tuning, held_out)
         if (another := next(samples, None)) is None:
@@ -111,16 +113,18 @@ def compared_with(
 
 
 def fewest_visits(cells_of: CellsOf, truth: Pairs, recall_floor: float) -> int:
-    """Return the fewest visits whose recall on the tuning sample is half-way from the floor to 1; else the most.
+    """Return the fewest visits whose recall on the tuning sample is half-way from the floor to 1.
 
-    One more pair counts as missed: a handful of pairs, all found, shows little.
+    If all that takes more than the last of `VISITS`, a fifth of the way will do; else the most. One more pair counts as
+    missed: a handful of pairs, all found, shows little.
     """
-    left, right = cells_of(truth.left), cells_of(truth.right)
-    wanted, most = (1 + recall_floor) / 2 * (len(truth) + 1), int(left.shape[1])
-    for visits in VISITS:
-        if visits < most and meet(left, right, visits).sum() >= wanted:
-            return visits
-    return most
+    for tried, share in ((VISITS, _BETTER), (FURTHER, _ENOUGH)):
+        left, right = cells_of(truth.left, tried[-1]), cells_of(truth.right, tried[-1])
+        wanted = (recall_floor + share * (1 - recall_floor)) * (len(truth) + 1)
+        for visits in tried:
+            if meet(left, right, visits).sum() >= wanted:
+                return min(visits, int(left.shape[1]))
+    return min(FURTHER[-1], int(left.shape[1]))
 
 
 def references_needed(homes: NDArray[np.int16], cells: NDArray[np.int16], recall_floor: float) -> int | None:

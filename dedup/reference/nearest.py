@@ -18,7 +18,7 @@ REFERENCE_SIZE = 4096
 """How many reference vectors there are, at the most."""
 
 NEAREST = 32
-"""How many of them are used for each vector, at the most."""
+"""How many of them tell how crowded it is around a vector, and around how many it is compared, as a rule."""
 
 _BLOCK = 256  # vectors at once: their products with all reference vectors stay in the processor's cache
 

@@ -257,9 +257,10 @@ def _tuned(course: Course, corpus: ShardedCorpus, described: Described, engine: 
         tasks = [CompareSample(course, file, number, course.rows) for number in range(course.shards)]
         return in_order(engine.map(compare_sample, tasks), course.rows)
 
-    def cells_of(rows: Int64) -> NDArray[np.int16]:
+    def cells_of(rows: Int64, count: int) -> NDArray[np.int16]:
         some, place = np.unique(rows, return_inverse=True)
-        return cells_around(look_up.nearest(np.ascontiguousarray(corpus.embeddings[some])), groups)[place]
+        vectors = np.ascontiguousarray(corpus.embeddings[some])
+        return cells_around(look_up.nearest(vectors, count=count), groups)[place]
 
     return tune(course.rows, pairs_of, cells_of, recall_floor)
 

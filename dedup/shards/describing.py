@@ -8,7 +8,9 @@ import numpy as np
 
 from dedup.features import describe_questions, needs_texts
 from dedup.join.cells import NONE, cells_around, grouping
+from dedup.join.recall import FURTHER
 from dedup.questions import Int64
+from dedup.reference import NEAREST
 from dedup.shards.columns import as_arrays, as_batch, described_columns
 from dedup.shards.course import Course, background_for, texts_of
 
@@ -35,8 +37,9 @@ def describe_shard(task: DescribeShard) -> int:
     shard = as_arrays(course.work.read(course.vectors(number)))
     keys, vectors = shard["key"], shard["vector"]
     texts = texts_of(shard) if needs_texts(features) else None
-    near = seen_against.reference.look_up.nearest(vectors) if course.in_cells else None
-    described = describe_questions(features, seen_against, keys, vectors, texts, course.metric, near)
+    near = seen_against.reference.look_up.nearest(vectors, count=FURTHER[-1]) if course.in_cells else None
+    nearest = None if near is None else near.first(NEAREST)
+    described = describe_questions(features, seen_against, keys, vectors, texts, course.metric, nearest)
     cells = np.zeros((len(keys), 1), dtype=np.int16)
     if near is not None:
         cells = cells_around(near, grouping(seen_against.reference.vectors, course.rows))

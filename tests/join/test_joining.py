@@ -207,6 +207,17 @@ def test_a_choice_by_a_lucky_sample_is_made_again_with_further_ones(monkeypatch)
     assert len(truth.keys() & as_dict(found.pairs).keys()) >= 0.985 * len(truth)
 
 
+def test_where_the_nearest_cells_do_not_give_the_recall_that_is_asked_for_more_are_visited(monkeypatch):
+    vectors = clustered_unit_rows(8, 2000, 16, groups=150, spread=0.6)
+    near = cells_of(vectors, 250)
+    monkeypatch.setattr(recall, "VISITS", (2, 3))
+    few = joined(vectors, Metric.EUCLIDEAN, WIDTH[Metric.EUCLIDEAN], near=near.first(3), recall_floor=0.5)
+    many = joined(vectors, Metric.EUCLIDEAN, WIDTH[Metric.EUCLIDEAN], near=near.first(3), recall_floor=0.995)
+    assert few.visits in (2, 3)
+    assert many.visits in recall.FURTHER
+    assert few.recall < 0.995 <= many.recall
+
+
 @metrics
 def test_where_cells_cannot_keep_the_floor_all_is_compared_with_all(metric, monkeypatch, caplog):
     monkeypatch.setattr("dedup.join.recall.fewest_visits", lambda *_: 1)  # as if the tuning sample had been misleading
