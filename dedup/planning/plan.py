@@ -164,12 +164,12 @@ def _sent(work: Workload, machines: Machines) -> _Sent:
         return _Sent()
     rows = work.texts * NEAREST
     slots, memory = machines.nodes * machines.cores, int(_of_a_task(machines))
-    most = rows_of_a_bin(work.dimension, memory, int(rows), slots)
+    alone, meeting = (rows_of_a_bin(work.dimension, memory, int(rows), slots, together=many) for many in (1, 2))
     living, visiting = work.texts / work.cells, work.texts * (NEAREST - 1) / work.cells
-    if living + visiting <= most:
-        bins, reads = rows / most, 1.0
+    if living + visiting <= alone:
+        bins, reads = rows / alone, 1.0
     else:  # the residents' bins meet each other and all of the visitors'
-        homes, away = ceil(living / most), ceil(visiting / most)
+        homes, away = ceil(living / meeting), ceil(visiting / meeting)
         bins = work.cells * (homes + away)
         reads = (living * (homes + away) + visiting * homes) / (living + visiting)
     replication = max(1.0, bins * (1 - (1 - 1 / max(bins, 1)) ** NEAREST))

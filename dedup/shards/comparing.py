@@ -37,7 +37,7 @@ from dedup.shards.columns import as_arrays, as_batch, described_columns, describ
 from dedup.shards.course import BACKGROUND, Course, background_for, texts_column, work_folder
 from dedup.shards.describing import CountCells, DescribeShard, count_cells, describe_shard
 from dedup.shards.joining import JoinBins, join_bins
-from dedup.shards.layout import Layout, lay_out, rows_of_a_bin
+from dedup.shards.layout import Layout, lay_out, near_together, rows_of_a_bin
 from dedup.shards.sampling import CompareSample, compare_sample
 from dedup.shards.scattering import ScatterShard, scatter_shard
 
@@ -190,7 +190,7 @@ def _compare(
             if course.metric is Metric.MANHATTAN:
                 ratio = smallest_ratio(corpus.embeddings, tuned.tuning)
             advance(2)
-    layout = _layout(course, rows, visits, corpus.embeddings.shape[1], engine, settings.memory_per_task)
+    layout = _layout(course, corpus, visits, engine, settings.memory_per_task)
     kind = hashlib.sha256(f"{course.in_cells} {visits} {ratio!r}".encode())
     for column in (layout.first, layout.parts):
         kind.update(column.tobytes())
@@ -265,13 +265,19 @@ def _tuned(course: Course, corpus: ShardedCorpus, described: Described, engine: 
     return tune(course.rows, pairs_of, cells_of, recall_floor)
 
 
-def _layout(course: Course, rows: int, visits: int, dimension: int, engine: Engine, memory_per_task: int) -> Layout:
+def _layout(course: Course, corpus: ShardedCorpus, visits: int, engine: Engine, memory_per_task: int) -> Layout:
+    dimension = corpus.embeddings.shape[1]
+
+    def most(rows: int, together: int) -> int:
+        return rows_of_a_bin(dimension, memory_per_task, rows, engine.slots, together=together)
+
     if not course.in_cells:
-        most = rows_of_a_bin(dimension, memory_per_task, rows, engine.slots)
-        return lay_out(np.array([rows]), np.array([0]), most)
-    counted = list(engine.map(count_cells, [CountCells(course, number, visits) for number in range(course.shards)]))
-    rows_in = np.zeros((2, max(some.shape[1] for some in counted)), dtype=np.int64)
-    for some in counted:
-        rows_in[:, : some.shape[1]] += some
-    most = rows_of_a_bin(dimension, memory_per_task, int(rows_in.sum()), engine.slots)
-    return lay_out(rows_in[0], rows_in[1], most)
+        rows_in = np.array([[course.rows], [0]])
+    else:
+        counted = list(engine.map(count_cells, [CountCells(course, number, visits) for number in range(course.shards)]))
+        rows_in = np.zeros((2, max(some.shape[1] for some in counted)), dtype=np.int64)
+        for some in counted:
+            rows_in[:, : some.shape[1]] += some
+    rows = int(rows_in.sum())
+    order = near_together(np.ascontiguousarray(corpus.embeddings[: rows_in.shape[1]]))
+    return lay_out(rows_in[0], rows_in[1], order, alone=most(rows, 1), meeting=most(rows, 2))
