@@ -16,10 +16,15 @@ from numpy.typing import NDArray
 from dedup.join.gathered import Met
 from dedup.memory import spacious
 from dedup.questions import Float32, Int64, places_of
-from dedup.reference import Near, nearest_reference
+from dedup.reference import REFERENCE_SIZE, Near, nearest_reference
 
 _RESIDENTS = 128  # of a cell on average, at the least: small products are slow
 NONE = -1
+
+
+def cell_count(rows: int) -> int:
+    """Return into how many cells so many rows are cut, of a corpus that has all its reference vectors."""
+    return min(REFERENCE_SIZE, max(1, rows // _RESIDENTS))
 
 
 def grouping(reference: Float32, rows: int) -> NDArray[np.int16] | None:
@@ -27,7 +32,7 @@ def grouping(reference: Float32, rows: int) -> NDArray[np.int16] | None:
 
     Where there are many for the number of rows, those around a few of them make one cell.
     """
-    count = max(1, rows // _RESIDENTS)
+    count = cell_count(rows)
     if len(reference) <= count:
         return None
     return nearest_reference(reference, reference[:count], count=1).row[:, 0]

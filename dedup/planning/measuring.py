@@ -23,13 +23,13 @@ from dedup.cores import core_count
 from dedup.dumps import DumpOptions, read_dump
 from dedup.errors import DumpError
 from dedup.installed import load_installed
+from dedup.join.cells import cell_count
 from dedup.limits import measure_limits, processor
 from dedup.pipeline import run
 from dedup.planning.rates import Rate, Rates
 from dedup.planning.workload import STARTING, TERMS, Workload
 from dedup.progress import Progress, Silent, Stage, Stopwatch
 from dedup.questions import Question
-from dedup.reference import REFERENCE_SIZE
 from dedup.settings import IndexKind, Settings
 
 SIZES = (20_000, 50_000, 100_000, 200_000)
@@ -145,9 +145,8 @@ def _measured(file: Path, dimension: int, settings: Settings, kind: IndexKind) -
     found = watch.stages["judge"].items if "judge" in watch.stages else summary.candidate_pairs
     multiplied = sum(watch.stages["join"].took.operations.values())
     compared = multiplied / (2 * (dimension + _COLUMNS))
-    overlap = compared * REFERENCE_SIZE / texts**2
-    cells = 1 if kind is IndexKind.FLAT else REFERENCE_SIZE
-    work = Workload(result.questions, texts, dimension, cells, overlap, found)
+    cells = 1 if kind is IndexKind.FLAT else cell_count(texts)
+    work = Workload(result.questions, texts, dimension, cells, compared * cells / texts**2, found)
     return _Measured(work, dict(watch.stages), (place / "dedup.db").stat().st_size)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from dedup.errors import SettingsError
+from dedup.join.cells import cell_count
 from dedup.planning.rates import Rate, Rates
 from dedup.planning.workload import EXACT_UP_TO, SERIAL, TERMS, Workload
 from dedup.reference import NEAREST, REFERENCE_SIZE
@@ -115,7 +116,7 @@ def plan_run(questions: float, dimension: int, machines: Machines, rates: Rates)
 
 def _workload(questions: float, dimension: int, rates: Rates) -> Workload:
     texts = max(1.0, questions * rates.distinct)
-    cells = 1 if texts <= EXACT_UP_TO else REFERENCE_SIZE
+    cells = 1 if texts <= EXACT_UP_TO else cell_count(round(texts))
     pairs = texts * rates.pairs_per_text * min(1.0, questions / rates.population)
     return Workload(questions, texts, dimension, cells, rates.overlap, pairs)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dedup.reference import REFERENCE_SIZE
+
 EXACT_UP_TO = 20_000
 """Texts up to which everything is compared with everything (`dedup.index.FLAT_UP_TO`)."""
 
@@ -14,7 +16,7 @@ TERMS: Mapping[str, tuple[str, ...]] = {
     "cells": ("products",),
     "describe": ("texts",),
     "tune join": ("texts",),
-    "join": ("texts", "comparisons"),
+    "join": ("texts", "comparisons", "pairs"),
     "judge": ("pairs",),
     "cluster": ("texts", "pairs"),
     "index": ("texts",),
@@ -45,7 +47,7 @@ class Workload:
     @property
     def products(self) -> float:
         """Products of vectors by which all find their nearest reference vectors; 0 where there are no cells."""
-        return 0.0 if self.cells == 1 else self.texts * self.cells
+        return 0.0 if self.cells == 1 else self.texts * min(self.texts, REFERENCE_SIZE)
 
     @property
     def comparisons(self) -> float:
