@@ -32,6 +32,7 @@ def components(rows: int, links: Iterable[tuple[Int64, Int64]]) -> Int64:
         before[some] = np.arange(some.start, some.stop)
     for left, right in links:
         one, other = _first(before, left), _first(before, right)
+        before[left], before[right] = one, other  # shorter chains from now on
         apart = one != other
         ends, place = np.unique(np.stack([one[apart], other[apart]]), return_inverse=True)
         here, there = place.reshape(2, -1)

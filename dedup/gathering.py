@@ -99,17 +99,27 @@ def _merged(runs: Sequence[Columns], dtypes: Sequence[DTypeLike]) -> Columns:
     start = 0
     for ends in pairwise(_cuts(runs)):
         parts = [tuple(column[first:last] for column in run) for run, first, last in zip(runs, *ends, strict=True)]
-        stop = start + sum(len(part[0]) for part in parts)
-        order = np.argsort(np.concatenate([part[0] for part in parts]), kind="stable")  # it makes use of sorted parts
-        for at, column in enumerate(merged):
-            column[start:stop] = np.concatenate([part[at] for part in parts])[order]
-        start = stop
+        parts = [part for part in parts if len(part[0])]
+        if len({int(end) for part in parts for end in part[0][[0, -1]]}) > 1:
+            # One part, in order; that they are made of sorted ones makes it quick.
+            order = np.argsort(np.concatenate([part[0] for part in parts]), kind="stable")
+            parts = [tuple(np.concatenate(columns)[order] for columns in zip(*parts, strict=True))]
+        for part in parts:
+            stop = start + len(part[0])
+            for column, into in zip(part, merged, strict=True):
+                into[start:stop] = column
+            start = stop
     return merged
 
 
 def _cuts(runs: Sequence[Columns]) -> list[list[int]]:
-    """Return where each of the runs is cut, from its start to its end, so that about a run lies between two cuts."""
+    """Return where each of the runs is cut, from its start to its end, so that about a run lies between two cuts.
+
+    Or, where many rows share a number, all of these alone, which need not be sorted.
+    """
     each = max(1, _RUN // len(runs))
     bounds = np.sort(np.concatenate([run[0][::each] for run in runs]))[:: len(runs)][1:]
+    shared = bounds[1:][bounds[1:] == bounds[:-1]]
+    bounds = np.unique(np.concatenate([bounds, shared + 1]))
     inner = [np.searchsorted(run[0], bounds).tolist() for run in runs]
     return [[0] * len(runs), *map(list, zip(*inner, strict=True)), [len(run[0]) for run in runs]]

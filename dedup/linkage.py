@@ -67,6 +67,8 @@ class _Growing:
 
     def along(self, one: Int64, other: Int64) -> None:
         """Decide some links, given by rows of the parts that they join."""
+        # Parts have grown together: of many strangers between two of them, one is enough.
+        self._strangers = np.stack(np.divmod(np.unique(self._places(*self.part[self._strangers])), len(self.part)))
         while True:
             one, other = self._open(self.part[one], self.part[other])
             if not len(one):

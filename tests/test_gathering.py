@@ -43,3 +43,12 @@ def test_rows_that_share_a_number_stay_in_the_order_in_which_they_came(numbers: 
             gathered.add(np.array([number]), np.array([at]))
         ordered, came = gathered.in_order()
     assert list(zip(ordered.tolist(), came.tolist(), strict=True)) == sorted(zip(numbers, range(60), strict=False))
+
+
+def test_rows_that_share_a_number_are_merged_without_being_sorted_together(monkeypatch):
+    monkeypatch.setattr(gathering, "_RUN", 10)
+    numbers = np.concatenate([np.arange(40), np.full(400, 17), np.arange(40)])
+    runs = [(np.sort(some),) for some in np.split(numbers, 48)]
+    for first, last in zip(gathering._cuts(runs), gathering._cuts(runs)[1:], strict=False):
+        there = np.concatenate([run[0][a:b] for run, a, b in zip(runs, first, last, strict=True)])
+        assert len(there) <= 60 or set(there.tolist()) == {17}

@@ -107,9 +107,9 @@ def _print(planned: Plan, rates: Rates, nodes: int) -> None:
         f"Cells: {planned.cells:,}, of which a vector visits {planned.visits} at the most. "
         f"Shards: {planned.shards:,} of {planned.shard_texts:,} texts."
     )
-    if nodes > 1:
+    if planned.memory_per_task is not None:
         click.echo(
-            f"--memory-per-task: {planned.memory_per_task / 1e9:,.1f}GB; with it a vector is sent to "
+            f"--memory-per-task {planned.memory_per_task / 1e9:.1f}GB: with it a vector is sent to "
             f"{planned.replication:,.1f} bins of cells at the most."
         )
     click.echo(

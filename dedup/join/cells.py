@@ -18,13 +18,15 @@ from dedup.memory import spacious
 from dedup.questions import Float32, Int64, places_of
 from dedup.reference import REFERENCE_SIZE, Near, nearest_reference
 
-_RESIDENTS = 128  # of a cell on average, at the least: small products are slow
+RESIDENTS = 128
+"""Rows that live in a cell on average, at the least: small products are slow."""
+
 NONE = -1
 
 
 def cell_count(rows: int) -> int:
     """Return into how many cells so many rows are cut, of a corpus that has all its reference vectors."""
-    return min(REFERENCE_SIZE, max(1, rows // _RESIDENTS))
+    return min(REFERENCE_SIZE, max(1, rows // RESIDENTS))
 
 
 def grouping(reference: Float32, rows: int) -> NDArray[np.int16] | None:
@@ -68,10 +70,14 @@ def nearest_cells(embeddings: Float32, near: Near, count: int = 0) -> NDArray[np
 
 
 def more_cells(embeddings: Float32, near: Near, rows: Int64, count: int) -> NDArray[np.int16]:
-    """Return the cells of the ``count`` nearest reference vectors of some rows, (len(rows), k), as `nearest_cells`."""
+    """Return the cells of the ``count`` nearest reference vectors of some rows, (len(rows), k), as `nearest_cells`.
+
+    Rows may be there often: each is looked up once.
+    """
     reference = _reference(embeddings, near)
-    looked_up = nearest_reference(np.ascontiguousarray(embeddings[rows]), reference, count=count)
-    return cells_around(looked_up, grouping(reference, len(embeddings)))
+    some, place = np.unique(rows, return_inverse=True)
+    looked_up = nearest_reference(np.ascontiguousarray(embeddings[some]), reference, count=count)
+    return cells_around(looked_up, grouping(reference, len(embeddings)))[place]
 
 
 def _reference(embeddings: Float32, near: Near) -> Float32:

@@ -159,8 +159,6 @@ def _join_in_cells(
             return around[some] if count <= around.shape[1] else more_cells(embeddings, near, some, count)
 
         tuned = tune(rows, pairs_of, cells_of, recall_floor)
-        if tuned.visits > around.shape[1]:
-            around = nearest_cells(embeddings, near, tuned.visits)
         cells = _cells(embeddings, near, around, fresh, tuned, recall_floor)
         if metric is Metric.MANHATTAN:
             candidates = candidates_by_euclid(embeddings, cutoff, smallest_ratio(embeddings, tuned.tuning))
@@ -183,15 +181,15 @@ def _cells(
 ) -> Cells | FewVisitors:
     """Let all rows visit, or the fresh ones alone, where they are few."""
     rows = np.flatnonzero(fresh)
-    every = Cells(around, tuned.visits)
-    if len(rows) * _FEW > len(fresh):
-        return every
-    looked = slice(None, None, max(1, len(tuned.tuning) // _LOOKED_AT))
-    left, right = tuned.tuning.left[looked], tuned.tuning.right[looked]
-    needed = references_needed(around[right, 0], more_cells(embeddings, near, left, _MOST_VISITED), recall_floor)
-    if needed is None:
-        return every
-    return FewVisitors(around[:, 0], rows, more_cells(embeddings, near, rows, needed))
+    if len(rows) * _FEW <= len(fresh):
+        looked = slice(None, None, max(1, len(tuned.tuning) // _LOOKED_AT))
+        left, right = tuned.tuning.left[looked], tuned.tuning.right[looked]
+        needed = references_needed(around[right, 0], more_cells(embeddings, near, left, _MOST_VISITED), recall_floor)
+        if needed is not None:
+            return FewVisitors(around[:, 0], rows, more_cells(embeddings, near, rows, needed))
+    if tuned.visits > around.shape[1]:
+        around = nearest_cells(embeddings, near, tuned.visits)
+    return Cells(around, tuned.visits)
 
 
 def _found_in_cells(

@@ -25,8 +25,8 @@ _MOST_SAMPLES = 6
 _SEED = 20_000
 _COMPARED = 1024  # rows that a sample is compared with at once: they stay in the processor's cache
 VISITS = (2, 3, 4, 6, 8, 12, 16, 24, 32)
-FURTHER = (32, 40, 48)  # each of these costs as much as the first twelve together
-_BETTER, _ENOUGH = 0.5, 0.2  # how much of the way from the floor to 1 a sample has to show: with `VISITS`, and further
+FURTHER = (32, 40, 48)
+_SHOWN, _SHOWN_FURTHER = 0.5, 0.2  # how much of the way from the floor to 1 a sample has to show, with either of these
 _MARGIN = 0.99  # of the smallest ratio of L1 to L2 seen in a sample
 
 
@@ -113,14 +113,15 @@ def compared_with(
 
 
 def fewest_visits(cells_of: CellsOf, truth: Pairs, recall_floor: float) -> int:
-    """Return the fewest visits whose recall on the tuning sample is half-way from the floor to 1.
+    """Return the fewest of `VISITS` whose recall on the tuning sample is half-way from the floor to 1.
 
-    If all that takes more than the last of `VISITS`, a fifth of the way will do; else the most. One more pair counts as
-    missed: a handful of pairs, all found, shows little.
+    One more pair counts as missed: a handful of pairs, all found, shows little. Where none will do, the fewest of
+    `FURTHER` that is a fifth of the way, without that pair: eight visits more cost a quarter more of the time, which
+    a small sample is no reason for. Else the most.
     """
-    for tried, share in ((VISITS, _BETTER), (FURTHER, _ENOUGH)):
+    for tried, share, missed in ((VISITS, _SHOWN, 1), (FURTHER, _SHOWN_FURTHER, 0)):
         left, right = cells_of(truth.left, tried[-1]), cells_of(truth.right, tried[-1])
-        wanted = (recall_floor + share * (1 - recall_floor)) * (len(truth) + 1)
+        wanted = (recall_floor + share * (1 - recall_floor)) * (len(truth) + missed)
         for visits in tried:
             if meet(left, right, visits).sum() >= wanted:
                 return min(visits, int(left.shape[1]))
@@ -130,7 +131,7 @@ def fewest_visits(cells_of: CellsOf, truth: Pairs, recall_floor: float) -> int:
 def references_needed(homes: NDArray[np.int16], cells: NDArray[np.int16], recall_floor: float) -> int | None:
     """Return around how many reference vectors one row of each pair has to visit, where the other stays at home.
 
-    For enough pairs to meet, as in `fewest_visits`; None where even all k are too few.
+    For enough pairs to meet, as with `VISITS` in `fewest_visits`; None where even all k are too few.
 
     Parameters
     ----------
@@ -141,7 +142,7 @@ def references_needed(homes: NDArray[np.int16], cells: NDArray[np.int16], recall
     """
     at_home = cells == homes[:, None]
     needed = np.sort(np.where(at_home.any(axis=1), at_home.argmax(axis=1) + 1, cells.shape[1] + 1))
-    wanted = math.ceil((1 + recall_floor) / 2 * (len(homes) + 1))
+    wanted = math.ceil((recall_floor + _SHOWN * (1 - recall_floor)) * (len(homes) + 1))
     if wanted > len(homes) or needed[wanted - 1] > cells.shape[1]:
         return None
     return int(needed[wanted - 1])

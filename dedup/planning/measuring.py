@@ -103,7 +103,8 @@ def measure_rates(dump: str, settings: Settings, progress: Progress, sizes: Sequ
 def fitted(measured: Sequence[tuple[Workload, Stage | None]], name: str, known: Mapping[str, float]) -> Rate:
     """Return the rate of a stage: processor seconds linear in its terms, nothing negative, by least squares.
 
-    What is ``known`` of some terms is not fitted.
+    What is ``known`` of some terms is not fitted. Of fewer runs than terms, the first of them alone are: pairs come
+    last, and tell least in small runs.
 
     Each run counts by its relative error: a small one is as good a measurement as a large one. Lawson & Hanson (1974),
     "Solving Least Squares Problems", chapter 23, for the squares.
@@ -112,6 +113,7 @@ def fitted(measured: Sequence[tuple[Workload, Stage | None]], name: str, known: 
     if not ran:
         return Rate(0.0, dict.fromkeys(TERMS[name], 0.0), 1.0)
     begins, terms = float(name in STARTING), [term for term in TERMS[name] if term not in known]
+    terms, others = terms[: max(0, len(ran) - int(begins))], terms[max(0, len(ran) - int(begins)) :]
     units = np.array([[begins, *(work.units(term) for term in terms)] for work, _ in ran])
     seconds = np.array([stage.took.core_seconds for _, stage in ran])
     left = seconds - [sum(each * work.units(term) for term, each in known.items()) for work, _ in ran]
@@ -120,7 +122,8 @@ def fitted(measured: Sequence[tuple[Workload, Stage | None]], name: str, known: 
     weights, _ = nnls(units / scale / seconds[:, None], np.maximum(left / seconds, 0.0))
     fixed, *each = (weights / scale).tolist()
     last = ran[-1][1].took
-    return Rate(fixed, {**dict(zip(terms, each, strict=True)), **known}, last.core_seconds / last.seconds)
+    every = {**dict(zip(terms, each, strict=True)), **dict.fromkeys(others, 0.0), **known}
+    return Rate(fixed, every, last.core_seconds / last.seconds)
 
 
 def _measured(file: Path, dimension: int, settings: Settings, kind: IndexKind) -> _Measured:

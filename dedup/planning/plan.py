@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from dedup.errors import SettingsError
-from dedup.join.cells import cell_count
+from dedup.join.cells import RESIDENTS
 from dedup.planning.rates import Rate, Rates
 from dedup.planning.workload import EXACT_UP_TO, SERIAL, TERMS, Workload
 from dedup.reference import NEAREST, REFERENCE_SIZE
@@ -21,6 +21,7 @@ _STORED = 40  # bytes of a vector's row on disk beside its components: key, plac
 _SENT = 150  # bytes of a row that is sent to a bin beside its components: words, crowding, cells
 _OF_A_PAIR = 16  # bytes on the way to the database: two rows, a distance
 _TASKS_A_CORE = 4  # at least, so that the last ones to end leave few cores idle
+_ONE_CORE = 1.1  # cores that a stage keeps busy, up to which it is one thread's
 _SHARE = 0.8  # of a machine's memory that tasks are given
 _MOST_TEXTS = 1_000_000  # of a shard: what is lost with a task that is done again
 
@@ -57,11 +58,13 @@ class Plan:
     stages: tuple[StagePlan, ...]
     first: str  # the stage that takes longest
     cells: int
-    visits: int  # cells that a vector is compared in, at the most; a run takes as few as keep its recall floor
-    replication: float  # bins of cells that a vector is sent to, at the most; 0 on one node
+    visits: (
+        int  # cells that a vector is compared in, at the most as a rule; a run takes as few as keep its recall floor
+    )
+    replication: float  # bins of cells that a vector is sent to with so many visits, at the most; 0 on one node
     shards: int
     shard_texts: int
-    memory_per_task: float  # bytes: for --memory-per-task
+    memory_per_task: float | None  # bytes: for --memory-per-task; None on one node, where it is not needed
     pairs: float
     memory_per_node: float  # bytes
     disk: float  # bytes that are there at the end and on the way, of all nodes together
@@ -101,12 +104,12 @@ def plan_run(questions: float, dimension: int, machines: Machines, rates: Rates)
         hours=sum(stage.hours for stage in stages),
         stages=stages,
         first=max(stages, key=lambda stage: stage.hours).name,
-        cells=work.cells,
+        cells=int(work.cells),
         visits=1 if work.cells == 1 else NEAREST,
         replication=sent.replication,
         shards=shards,
         shard_texts=shard_texts,
-        memory_per_task=_of_a_task(machines),
+        memory_per_task=_of_a_task(machines) if machines.nodes > 1 else None,
         pairs=work.pairs,
         memory_per_node=tasks * _memory(shard_texts, dimension),
         disk=vectors + sent.written + work.pairs * _OF_A_PAIR,
@@ -116,7 +119,8 @@ def plan_run(questions: float, dimension: int, machines: Machines, rates: Rates)
 
 def _workload(questions: float, dimension: int, rates: Rates) -> Workload:
     texts = max(1.0, questions * rates.distinct)
-    cells = 1 if texts <= EXACT_UP_TO else cell_count(round(texts))
+    # In a run it is a whole number, which would make more texts take less, here and there.
+    cells = 1.0 if texts <= EXACT_UP_TO else min(float(REFERENCE_SIZE), texts / RESIDENTS)
     pairs = texts * rates.pairs_per_text * min(1.0, questions / rates.population)
     return Workload(questions, texts, dimension, cells, rates.overlap, pairs)
 
@@ -182,13 +186,13 @@ def _stage(name: str, work: Workload, machines: Machines, rates: Rates, shards: 
     rate = rates.stages[name]
     seconds = _core_seconds(name, work, rates)
     width = _width(name, rate, rates.cores, machines, shards)
-    moved = _moved(name, work, rates, sent)
     several = machines.nodes > 1
+    moved = _moved(name, work, rates, sent, several=several)
     # What a node has itself does not travel.
     away = (machines.nodes - 1) / machines.nodes * moved.between + (moved.through if several else 0.0)
     stored = moved.between + moved.stored
     candidates = {
-        "one processor" if width == 1 else "processors": seconds / width,
+        "one processor" if width <= 1 else "processors": seconds / width,
         "network": away / (machines.nodes * machines.network),
         "one network": moved.through / machines.network if several else 0.0,
         "storage": stored / (machines.nodes * machines.storage),
@@ -213,10 +217,10 @@ def _core_seconds(name: str, work: Workload, rates: Rates) -> float:
 
 def _width(name: str, rate: Rate, measured_on: int, machines: Machines, shards: int) -> float:
     """Return how many cores a stage keeps busy."""
-    if machines.nodes > 1:
-        return 1.0 if name in SERIAL else float(min(machines.nodes * machines.cores, shards))
-    if rate.busy <= 1.0 or measured_on == 1:
-        return max(rate.busy, 1e-3)  # it waits for storage now and then, on any machine
+    if machines.nodes > 1 and name not in SERIAL:
+        return float(min(machines.nodes * machines.cores, shards))
+    if rate.busy <= _ONE_CORE or measured_on == 1:
+        return min(1.0, max(rate.busy, 1e-3))  # under one it waits for storage now and then, on any machine
     return max(1.0, rate.busy / measured_on * machines.cores)
 
 
@@ -229,10 +233,10 @@ class _Moved:
     stored: float = 0.0  # read and written on that machine
 
 
-def _moved(name: str, work: Workload, rates: Rates, sent: _Sent) -> _Moved:
+def _moved(name: str, work: Workload, rates: Rates, sent: _Sent, *, several: bool) -> _Moved:
     vectors, pairs = work.texts * (4 * work.dimension + _STORED), work.pairs * _OF_A_PAIR
-    if name == "encode":  # into the indexes folder, and back as the shards that are compared
-        return _Moved(through=2 * vectors, stored=2 * vectors)
+    if name == "encode":  # into the indexes folder, and from there into the shards that are compared
+        return _Moved(through=2 * vectors, stored=2 * vectors) if several else _Moved(stored=vectors)
     if name == "join":
         return _Moved(between=sent.written + sent.read + pairs)
     if name == "judge":

@@ -18,7 +18,7 @@ from dedup.planning.workload import TERMS
 FILE = "rates.json"
 """Where they are kept, in the folder of indexes, and in this package."""
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)

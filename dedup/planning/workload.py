@@ -25,7 +25,7 @@ TERMS: Mapping[str, tuple[str, ...]] = {
 }
 """The stages of `dedup run`, in order, and what the processor time of each grows with beside what it always takes."""
 
-STARTING = ("cells", "describe", "tune join", "join", "index", "report")
+STARTING = ("cells", "describe", "tune join", "index", "report")
 """The stages that take some time whatever the corpus: torch is loaded, a sample described, codes made."""
 
 SERIAL = ("read", "cluster", "index", "write", "report")
@@ -40,7 +40,7 @@ class Workload:
     questions: float
     texts: float  # distinct ones
     dimension: int
-    cells: int  # 1: all is compared with all
+    cells: float  # 1: all is compared with all
     overlap: float  # how many times more comparisons there are than of residents of equally large cells
     pairs: float  # that are found within the cut-off
 

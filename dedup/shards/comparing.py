@@ -198,9 +198,9 @@ def _compare(
     files = tuple(f"scattered-{named}-{number:06d}.arrow" for number in range(course.shards))
     with progress.stage("scatter", "shards", total=course.shards) as advance:
         tasks = [ScatterShard(course, number, visits, layout, file) for number, file in enumerate(files)]
-        written = 0
-        for count in engine.map(scatter_shard, tasks):
-            written += count
+        sent = np.zeros(layout.bins, dtype=np.int64)
+        for each in engine.map(scatter_shard, tasks):
+            sent += each
             advance(1)
     joins = [
         JoinBins(course, files, one, other, cells, visits, ratio, f"pairs-{named}-{one:06d}-{other:06d}.arrow")
@@ -225,8 +225,8 @@ def _compare(
         cells=len(layout.hot),
         hot_cells=int(layout.hot.sum()),
         largest_cell=layout.largest_cell,
-        skew=layout.largest_bin * layout.bins / max(1, written),
-        replication=written / max(1, rows),
+        skew=int(sent.max()) / float(sent.mean()),
+        replication=int(sent.sum()) / max(1, rows),
         spilled=course.work.bytes(),
     )
     log.info(

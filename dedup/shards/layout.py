@@ -31,9 +31,6 @@ class Layout:
     parts: Int64  # (2, n_cells) how many bins they have; of no visitors, none
     bins: int
     largest_cell: int  # rows, visitors included
-    largest_bin: (
-        int  # rows; of a hot cell's bins on average, for its rows are dealt out by numbers that are as if drawn
-    )
 
     @property
     def hot(self) -> NDArray[np.bool_]:
@@ -74,13 +71,13 @@ def lay_out(residents: Int64, visitors: Int64, order: Int64, *, alone: int, meet
     Parameters
     ----------
     alone
-        How many rows a bin may have that is compared with itself only: cells are put together up to that. One of more
-        is hot.
+        How many rows a bin may have that is compared with itself only: cells are put together up to that, each row
+        counted in each of them. A cell of more is hot.
     meeting
         How many rows a bin of a hot cell may have, which meets others; at most ``alone``.
     """
     first, parts = np.empty((2, len(residents)), dtype=np.int64), np.ones((2, len(residents)), dtype=np.int64)
-    bins = filled = largest = 0
+    bins = filled = 0
     shared = False  # whether cells have been put into the bin that is being filled: empty ones too
     for cell, living, visiting in zip(
         *(each.tolist() for each in (order, residents[order], visitors[order])), strict=True
@@ -92,12 +89,10 @@ def lay_out(residents: Int64, visitors: Int64, order: Int64, *, alone: int, meet
             cut = [max(1, -(-living // meeting)), -(-visiting // meeting)]
             first[:, cell], parts[:, cell] = [bins, bins + cut[0]], cut
             bins += sum(cut)
-            largest = max(largest, -(-living // cut[0]), -(-visiting // max(1, cut[1])))
         else:
             first[:, cell] = bins
             filled, shared = filled + living + visiting, True
-            largest = max(largest, filled)
-    return Layout(first, parts, bins + shared, int((residents + visitors).max(initial=0)), largest)
+    return Layout(first, parts, bins + shared, int((residents + visitors).max(initial=0)))
 
 
 def near_together(vectors: Float32) -> Int64:
@@ -119,10 +114,14 @@ def near_together(vectors: Float32) -> Int64:
 
 
 def rows_of_a_bin(dimension: int, memory_per_task: int, rows: int, slots: int, *, together: int) -> int:
-    """Return how many of ``rows`` a bin may have, of which a task holds so many ``together``, and for enough bins.
+    """Return how many rows a bin may have: few enough for a task's memory, and for every worker to have some bins.
 
     Parameters
     ----------
+    rows
+        That are sent to bins, each as often as it is.
+    together
+        Bins that a task has in memory: one, or two that meet.
     slots
         Tasks that are worked on at once.
     """

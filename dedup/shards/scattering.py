@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dedup.questions import Int64
 from dedup.shards.columns import as_arrays, as_batch, rows_of
 from dedup.shards.course import Course
 from dedup.shards.layout import Layout
@@ -27,11 +28,11 @@ class ScatterShard:
         return f"scattering shard {self.number}"
 
 
-def scatter_shard(task: ScatterShard) -> int:
-    """Write the rows of a shard by the bins in which they are met; return how often a row was written."""
+def scatter_shard(task: ScatterShard) -> Int64:
+    """Write the rows of a shard by the bins in which they are met; return how many went to each, (n_bins,)."""
     course = task.course
     if task.course.work.has(task.file):
-        return int(course.work.facts(task.file)["rows"])
+        return np.array(course.work.facts(task.file)["rows"], dtype=np.int64)
     shard = as_arrays(course.work.read(course.described(task.number)))
     shard["vector"] = as_arrays(course.work.read(course.vectors(task.number)))["vector"]
     start, rows = task.number * course.shard_size, len(shard["vector"])
@@ -41,6 +42,7 @@ def scatter_shard(task: ScatterShard) -> int:
     # Each bin once for each row, bin by bin, the rows of one in order.
     placed = np.unique(where * rows + np.arange(rows)[:, None])
     bounds = np.searchsorted(placed, np.arange(1, task.layout.bins) * rows)
-    batches = [as_batch(rows_of(shard, some % rows)) for some in np.split(placed, bounds)]
-    course.work.write(task.file, batches, {"rows": len(placed)})
-    return len(placed)
+    bins = np.split(placed, bounds)
+    sent = [len(some) for some in bins]
+    course.work.write(task.file, [as_batch(rows_of(shard, some % rows)) for some in bins], {"rows": sent})
+    return np.array(sent, dtype=np.int64)

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from oracles import as_dict, clustered_unit_rows, grid_vectors, pairs_within, random_unit_rows, repeatable
 
 from dedup.distance import cross_distances
-from dedup.join import Cutoff, Joined, recall, self_join
+from dedup.join import Cutoff, Joined, Known, recall, self_join
 from dedup.join.cells import nearest_cells
 from dedup.products import Bfloat16, Single
 from dedup.progress import Silent
-from dedup.questions import Float32, Metric
+from dedup.questions import Float32, Metric, Pairs
 from dedup.reference import Near, nearest_reference
 
 metrics = pytest.mark.parametrize("metric", list(Metric))
@@ -100,7 +100,7 @@ def test_the_order_of_the_rows_changes_nothing(metric, small_tiles):
 
 @pytest.fixture(autouse=True)
 def small_cells(monkeypatch):
-    monkeypatch.setattr("dedup.join.cells._RESIDENTS", 1)  # each reference vector makes a cell, however few the rows
+    monkeypatch.setattr("dedup.join.cells.RESIDENTS", 1)  # each reference vector makes a cell, however few the rows
 
 
 @metrics
@@ -109,7 +109,7 @@ def small_cells(monkeypatch):
 @pytest.mark.parametrize("tile", [3, 2048])
 def test_visiting_every_cell_finds_what_comparing_all_with_all_finds(metric, cells, tile, residents, monkeypatch):
     make_tiles(monkeypatch, tile)
-    monkeypatch.setattr("dedup.join.cells._RESIDENTS", residents)
+    monkeypatch.setattr("dedup.join.cells.RESIDENTS", residents)
     monkeypatch.setattr(recall, "VISITS", (cells,))
     vectors = clustered_unit_rows(6, 300, 16, groups=30, spread=0.5)
     near = nearest_reference(vectors, random_unit_rows(7, cells, 16))
@@ -132,7 +132,7 @@ def test_no_pair_is_given_twice_or_wrongly_and_none_that_shares_a_home_is_missed
     near = nearest_reference(vectors, np.unique(vectors, axis=0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recall, "VISITS", (visits,))
-        patch.setattr("dedup.join.cells._RESIDENTS", residents)
+        patch.setattr("dedup.join.cells.RESIDENTS", residents)
         make_tiles(patch, 3)
         found = as_dict(joined(vectors, metric, cutoff, near=near, recall_floor=0.0).pairs)
     truth = pairs_within(vectors, metric, cutoff)
@@ -183,7 +183,7 @@ def test_a_row_lies_around_each_cell_once_and_first_around_its_own():
     vectors = clustered_unit_rows(8, 2000, 16, groups=150, spread=0.6)
     near = cells_of(vectors, 250)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dedup.join.cells._RESIDENTS", 50)
+        patch.setattr("dedup.join.cells.RESIDENTS", 50)
         around = nearest_cells(vectors, near)
     first = cross_distances(vectors[:250], vectors[:40], Metric.EUCLIDEAN).argmin(axis=1)
     for cells, references in zip(around.tolist(), near.row.tolist(), strict=True):
@@ -216,6 +216,38 @@ def test_where_the_nearest_cells_do_not_give_the_recall_that_is_asked_for_more_a
     assert few.visits in (2, 3)
     assert many.visits in recall.FURTHER
     assert few.recall < 0.995 <= many.recall
+
+
+@pytest.mark.parametrize("pairs", [0, 1, 60, 400])
+def test_a_sample_of_few_pairs_is_no_reason_to_visit_further_cells(pairs):
+    """All meet where 32 cells are visited, and not in fewer: that they are few does not make it 48."""
+    cells = np.tile(np.arange(48, dtype=np.int16), (2, 1))
+    cells[1, :32] = cells[1, 31::-1]
+    apart = Pairs(np.zeros(pairs, np.int64), np.ones(pairs, np.int64), np.zeros(pairs, np.float32))
+    assert recall.fewest_visits(lambda rows, count: cells[rows, :count], apart, 0.99) == 32
+
+
+def test_known_pairs_change_nothing_where_further_cells_are_visited(monkeypatch):
+    vectors = clustered_unit_rows(8, 2000, 16, groups=150, spread=0.6)
+    near, cutoff = cells_of(vectors, 250).first(3), Cutoff(WIDTH[Metric.EUCLIDEAN])
+    monkeypatch.setattr(recall, "VISITS", (2, 3))
+
+    def join(known: Known | None) -> Joined:
+        return self_join(
+            vectors, Metric.EUCLIDEAN, cutoff, near=near, recall_floor=0.995, progress=Silent(), known=known
+        )
+
+    whole = join(None)
+    assert whole.visits in recall.FURTHER
+    for news in (10, 1000):
+        shortfall = np.zeros(len(vectors), dtype=np.float32)
+        shortfall[:news] = np.inf
+        old = whole.pairs.where((whole.pairs.left >= news) & (whole.pairs.right >= news))
+        again = join(Known(old, cutoff.distance, shortfall))
+        assert again.compared == news
+        assert again.recall >= 0.995
+        common = as_dict(again.pairs).keys() & as_dict(whole.pairs).keys()
+        assert len(common) >= 0.995 * len(whole.pairs)
 
 
 @metrics

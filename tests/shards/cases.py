@@ -28,7 +28,8 @@ FLOOR = 0.7
 class Case:
     """Texts, their vectors, and what is found among them in one piece."""
 
-    def __init__(self, metric: Metric, in_cells: bool) -> None:
+    def __init__(self, metric: Metric, in_cells: bool, recall_floor: float = 0.5) -> None:
+        self.recall_floor = recall_floor
         encoder = HashingEncoder(metric=metric)
         self.texts = sorted({normalise(text) for _, text, _ in many_questions(ROWS)}, key=text_key)
         self.keys = key_array(text_key(text) for text in self.texts)
@@ -42,7 +43,7 @@ class Case:
         matcher = Matcher(self.vectors, described, self.classifier)
         cutoff = matcher.cutoff(FLOOR)
         self.joined = self_join(
-            self.vectors, metric, cutoff, near=near, recall_floor=0.5, progress=Silent(), margin=MARGIN
+            self.vectors, metric, cutoff, near=near, recall_floor=recall_floor, progress=Silent(), margin=MARGIN
         )
         pairs = self.joined.pairs
         possible = pairs.where(pairs.distance <= cutoff.of(pairs.left, pairs.right))
@@ -51,7 +52,7 @@ class Case:
     def in_shards(self, folder: Path, engine: Engine, **how) -> Compared:
         texts = dict(zip(key_bytes(self.keys), self.texts, strict=True))
         corpus = ShardedCorpus(self.keys, self.vectors, lambda keys: [texts[key] for key in key_bytes(keys)])
-        settings = Settings(indexes=folder, candidate_floor=FLOOR, threshold=0.8, recall_floor=0.5)
+        settings = Settings(indexes=folder, candidate_floor=FLOOR, threshold=0.8, recall_floor=self.recall_floor)
         return compare_in_shards(
             corpus,
             self.classifier,

@@ -40,6 +40,15 @@ def test_the_pairs_are_those_of_one_piece(case, tmp_path, shard_size, memory_per
     assert list((tmp_path / "work").iterdir()) == []
 
 
+def test_more_cells_are_visited_as_in_one_piece(tmp_path, monkeypatch):
+    monkeypatch.setattr("dedup.join.recall.VISITS", (2,))
+    monkeypatch.setattr("dedup.join.recall.FURTHER", (2, 5))
+    case = Case(Metric.EUCLIDEAN, in_cells=True, recall_floor=0.9)
+    compared = case.in_shards(tmp_path, Engine(Here(2)), shard_size=400)
+    assert case.joined.visits == compared.joined.visits == 5
+    assert same(compared.joined.pairs, case.joined.pairs)
+
+
 def test_after_a_failure_only_what_was_not_finished_is_done_again(case, tmp_path, monkeypatch):
     done: list[str] = []
 

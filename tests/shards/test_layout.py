@@ -52,7 +52,16 @@ def test_every_two_rows_that_have_to_meet_in_a_cell_do_so_in_one_task(sizes, mos
 @given(sizes=cells, most=st.integers(1, 30))
 def test_no_bin_is_larger_than_asked_for_and_the_hot_cells_are_told(sizes, most):
     layout = lay_out(*np.array(sizes, dtype=np.int64).T, np.arange(len(sizes)), alone=most, meeting=-(-most // 2))
-    assert layout.largest_bin <= most
+    residents, visitors = np.array(sizes, dtype=np.int64).T
+    filled = np.zeros(layout.bins)
+    np.add.at(filled, layout.first[0][~layout.hot], (residents + visitors)[~layout.hot])
+    assert filled.max(initial=0) <= most
+    assert all(
+        -(-(residents, visitors)[kind][cell] // layout.parts[kind][cell]) <= -(-most // 2)
+        for cell in np.flatnonzero(layout.hot)
+        for kind in (0, 1)
+        if layout.parts[kind][cell]
+    )
     assert layout.largest_cell == max(map(sum, sizes))
     assert layout.hot.tolist() == [sum(size) > most for size in sizes]
 
