@@ -46,7 +46,7 @@ class StagePlan:
     core_hours: float
     network_bytes: float  # over the network, of all nodes together
     disk_bytes: float  # read and written, of all nodes together
-    saturates: str  # "processors", "network" or "storage", of all nodes or "one ..."; what more of makes it faster
+    saturates: str  # "processors", "network" or "storage", of all nodes, or of one; more of it is faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +194,9 @@ def _stage(name: str, work: Workload, machines: Machines, rates: Rates, shards: 
     candidates = {
         "one processor" if width <= 1 else "processors": seconds / width,
         "network": away / (machines.nodes * machines.network),
-        "one network": moved.through / machines.network if several else 0.0,
+        "one node's network": moved.through / machines.network if several else 0.0,
         "storage": stored / (machines.nodes * machines.storage),
-        "one storage": moved.stored / machines.storage if several else 0.0,
+        "one node's storage": moved.stored / machines.storage if several else 0.0,
     }
     slowest = max(candidates, key=lambda resource: candidates[resource])
     return StagePlan(name, candidates[slowest] / 3600, seconds / 3600, away, stored, slowest)
