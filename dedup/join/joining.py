@@ -211,7 +211,11 @@ def _found_in_cells(
         )
         return measured(embeddings, metric, cutoff, map(cells.once, met_in(candidates, tiles)))
 
-    for some in spread(compare, list(zip(*cells.members(), strict=True))):
+    # The largest first: results come in order, and behind a large cell among small ones all cores but one would wait.
+    members = sorted(
+        zip(*cells.members(), strict=True), key=lambda some: len(some[0]) * (len(some[0]) + len(some[1])), reverse=True
+    )
+    for some in spread(compare, members):
         yield some
         advance(1)
 

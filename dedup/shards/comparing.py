@@ -206,6 +206,8 @@ def _compare(
         JoinBins(course, files, one, other, cells, visits, ratio, f"pairs-{named}-{one:06d}-{other:06d}.arrow")
         for one, other, cells in layout.together()
     ]
+    # The largest first, so that no worker is left with one at the end.
+    joins.sort(key=lambda task: int(sent[task.one]) * int(sent[task.other]), reverse=True)
     gathering = Gathering(np.int64, np.float32, np.float64)
     with progress.stage("join", "bins", total=len(joins)) as advance:
         for file in engine.map(join_bins, joins):
