@@ -51,17 +51,16 @@ def cluster_pairs(matcher: Matcher, pairs: Pairs, probability: Float64, *, thres
     component = components(len(matcher.embeddings), ((left[some], right[some]) for some in chunks(len(left))))
     chained = _chained(component, left)
     surest_first = Gathering(np.int64, np.int64, np.int64, ties=True)  # pairs stand in the order of their rows
+    weakest = np.ones(len(component))  # of cliques, by their names
     for some in chunks(len(left)):
-        kept = chained[component[left[some]]]
-        surest_first.add(_falling(sure[some][kept]), left[some][kept], right[some][kept])
+        of, probable = component[left[some]], sure[some]
+        kept = chained[of]
+        surest_first.add(_falling(probable[kept]), left[some][kept], right[some][kept])
+        np.minimum.at(weakest, of[~kept], probable[~kept])
     _, one, other = surest_first.in_order()
     grown = grow(matcher, one, other, floor)
-    part, weakest = np.where(chained[component], grown.part, component), grown.weakest
-    for some in chunks(len(left)):
-        whole = ~chained[component[left[some]]]
-        np.minimum.at(weakest, component[left[some][whole]], sure[some][whole])
-    names, label = np.unique(part, return_inverse=True)
-    return Clusters(label.astype(np.int64), weakest[names])
+    names, label = np.unique(np.where(chained[component], grown.part, component), return_inverse=True)
+    return Clusters(label.astype(np.int64), np.minimum(weakest, grown.weakest)[names])
 
 
 def _chained(component: Int64, left: Int64) -> NDArray[np.bool_]:

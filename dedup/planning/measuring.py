@@ -113,7 +113,7 @@ def fitted(measured: Sequence[tuple[Workload, Stage | None]], name: str, known: 
     if not ran:
         return Rate(0.0, dict.fromkeys(TERMS[name], 0.0), 1.0)
     begins, terms = float(name in STARTING), [term for term in TERMS[name] if term not in known]
-    terms, others = terms[: max(0, len(ran) - int(begins))], terms[max(0, len(ran) - int(begins)) :]
+    terms = terms[: len(ran) - int(begins)]
     units = np.array([[begins, *(work.units(term) for term in terms)] for work, _ in ran])
     seconds = np.array([stage.took.core_seconds for _, stage in ran])
     left = seconds - [sum(each * work.units(term) for term, each in known.items()) for work, _ in ran]
@@ -122,7 +122,7 @@ def fitted(measured: Sequence[tuple[Workload, Stage | None]], name: str, known: 
     weights, _ = nnls(units / scale / seconds[:, None], np.maximum(left / seconds, 0.0))
     fixed, *each = (weights / scale).tolist()
     last = ran[-1][1].took
-    every = {**dict(zip(terms, each, strict=True)), **dict.fromkeys(others, 0.0), **known}
+    every = {**dict.fromkeys(TERMS[name], 0.0), **dict(zip(terms, each, strict=True)), **known}
     return Rate(fixed, every, last.core_seconds / last.seconds)
 
 

@@ -98,7 +98,6 @@ def plan_run(questions: float, dimension: int, machines: Machines, rates: Rates)
     stages = tuple(_stage(name, work, machines, rates, shards, sent) for name in TERMS)
     vectors = work.texts * (4 * dimension + _STORED)
     tasks = 1 if machines.nodes == 1 else min(machines.cores, shards)
-    database = questions * rates.database_bytes["question"] + work.pairs * rates.database_bytes["pair"]
     return Plan(
         questions=questions,
         hours=sum(stage.hours for stage in stages),
@@ -113,7 +112,7 @@ def plan_run(questions: float, dimension: int, machines: Machines, rates: Rates)
         pairs=work.pairs,
         memory_per_node=tasks * _memory(shard_texts, dimension),
         disk=vectors + sent.written + work.pairs * _OF_A_PAIR,
-        database=database,
+        database=_database(work, rates),
     )
 
 
@@ -246,6 +245,10 @@ def _moved(name: str, work: Workload, rates: Rates, sent: _Sent, *, several: boo
     if name == "index":
         return _Moved(stored=vectors)
     if name == "write":
-        database = work.questions * rates.database_bytes["question"] + work.pairs * rates.database_bytes["pair"]
-        return _Moved(through=database, stored=database)
+        return _Moved(through=_database(work, rates), stored=_database(work, rates))
     return _Moved()
+
+
+def _database(work: Workload, rates: Rates) -> float:
+    """Return the bytes of the database."""
+    return work.questions * rates.database_bytes["question"] + work.pairs * rates.database_bytes["pair"]
