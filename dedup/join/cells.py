@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dedup.join.gathered import Met
 from dedup.memory import spacious
 from dedup.questions import Float32, Int64, places_of
-from dedup.reference import REFERENCE_SIZE, Near, nearest_reference
+from dedup.reference import REFERENCE_SIZE, LookUp, Near, nearest_reference
 
 RESIDENTS = 128
 """Rows that live in a cell on average, at the least: small products are slow."""
@@ -57,38 +57,38 @@ def cells_around(near: Near, groups: NDArray[np.int16] | None) -> NDArray[np.int
     return cells
 
 
-def nearest_cells(embeddings: Float32, near: Near, count: int = 0) -> NDArray[np.int16]:
-    """Return the cells around which the rows of a corpus lie, as `cells_around` does.
+class NearestCells:
+    """Tells around which cells the rows of a corpus lie; what looking for them takes is prepared once.
 
-    ``near`` are the nearest of the reference vectors, which are the first of the embeddings; with a larger ``count``,
-    so many of these are looked up.
+    The first ``references`` of the embeddings, (n, d), are the reference vectors.
     """
-    reference = _reference(embeddings, near)
-    if count > near.row.shape[1]:
-        near = nearest_reference(embeddings, reference, count=count)
-    return cells_around(near, grouping(reference, len(embeddings)))
 
+    def __init__(self, embeddings: Float32, references: int) -> None:
+        reference = np.ascontiguousarray(embeddings[:references])
+        self._embeddings = embeddings
+        self._reference = LookUp(reference)
+        self._groups = grouping(reference, len(embeddings))
 
-def more_cells(embeddings: Float32, near: Near, rows: Int64, count: int) -> NDArray[np.int16]:
-    """Return the cells of the ``count`` nearest reference vectors of some rows, (len(rows), k), as `nearest_cells`.
+    def around(self, near: Near) -> NDArray[np.int16]:
+        """Return the cells around which rows lie that have been looked up, as `cells_around` does."""
+        return cells_around(near, self._groups)
 
-    Rows may be there often: each is looked up once.
-    """
-    reference = _reference(embeddings, near)
-    some, place = np.unique(rows, return_inverse=True)
-    looked_up = nearest_reference(np.ascontiguousarray(embeddings[some]), reference, count=count)
-    return cells_around(looked_up, grouping(reference, len(embeddings)))[place]
+    def around_all(self, count: int) -> NDArray[np.int16]:
+        """Return the cells of the ``count`` nearest reference vectors of every row, (n, k)."""
+        return self.around(self._reference.nearest(self._embeddings, count=count))
 
-
-def _reference(embeddings: Float32, near: Near) -> Float32:
-    return np.ascontiguousarray(embeddings[: int(near.row.max(initial=-1)) + 1])
+    def around_some(self, rows: Int64, count: int) -> NDArray[np.int16]:
+        """Return those of some rows, (len(rows), k), which may be there often: each is looked up once."""
+        some, place = np.unique(rows, return_inverse=True)
+        vectors = np.ascontiguousarray(self._embeddings[some])
+        return self.around(self._reference.nearest(vectors, count=count))[place]
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
     """Which rows live in which cell, and which visit it, when each row is in up to ``visits``, its home included."""
 
-    near: NDArray[np.int16]  # (n, most visits) the cells of each row, its home first, as `nearest_cells` returns them
+    near: NDArray[np.int16]  # (n, most visits) the cells of each row, its home first, as `cells_around` returns them
     visits: int
 
     @property
@@ -111,7 +111,7 @@ class FewVisitors:
 
     home: NDArray[np.int16]  # (n,) the cell of each row
     rows: Int64  # (m,) ascending, those that visit
-    near: NDArray[np.int16]  # (m, k) the cells of these, home first, as `more_cells` returns them
+    near: NDArray[np.int16]  # (m, k) the cells of these, home first, as `cells_around` returns them
 
     @property
     def count(self) -> int:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from dedup.cores import spread
 from dedup.join.candidates import Candidates, EuclideanCandidates, ManhattanCandidates, Strictly
-from dedup.join.cells import Cells, FewVisitors, more_cells, nearest_cells
+from dedup.join.cells import Cells, FewVisitors, NearestCells
 from dedup.join.cutoff import Cutoff
 from dedup.join.gathered import Found, Met, in_order, measured
 from dedup.join.known import Known
@@ -152,14 +152,15 @@ def _join_in_cells(
     rows, fresh, cutoff = len(embeddings), task.fresh, task.cutoff
     with progress.stage("tune join", "samples", total=2) as advance:
         candidates = exact_candidates(embeddings, metric, cutoff, compared=rows)
-        around = nearest_cells(embeddings, near)
+        nearest = NearestCells(embeddings, references=int(near.row.max(initial=-1)) + 1)
+        around = nearest.around(near)
         pairs_of = partial(exact_pairs, embeddings, candidates, metric, cutoff)
 
         def cells_of(some: Int64, count: int) -> NDArray[np.int16]:
-            return around[some] if count <= around.shape[1] else more_cells(embeddings, near, some, count)
+            return around[some] if count <= around.shape[1] else nearest.around_some(some, count)
 
         tuned = tune(rows, pairs_of, cells_of, recall_floor)
-        cells = _cells(embeddings, near, around, fresh, tuned, recall_floor)
+        cells = _cells(nearest, around, fresh, tuned, recall_floor)
         if metric is Metric.MANHATTAN:
             candidates = candidates_by_euclid(embeddings, cutoff, smallest_ratio(embeddings, tuned.tuning))
         advance(2)
@@ -172,8 +173,7 @@ def _join_in_cells(
 
 
 def _cells(
-    embeddings: Float32,
-    near: Near,
+    nearest: NearestCells,
     around: NDArray[np.int16],
     fresh: NDArray[np.bool_],
     tuned: Tuned,
@@ -184,11 +184,11 @@ def _cells(
     if len(rows) * _FEW <= len(fresh):
         looked = slice(None, None, max(1, len(tuned.tuning) // _LOOKED_AT))
         left, right = tuned.tuning.left[looked], tuned.tuning.right[looked]
-        needed = references_needed(around[right, 0], more_cells(embeddings, near, left, _MOST_VISITED), recall_floor)
+        needed = references_needed(around[right, 0], nearest.around_some(left, _MOST_VISITED), recall_floor)
         if needed is not None:
-            return FewVisitors(around[:, 0], rows, more_cells(embeddings, near, rows, needed))
+            return FewVisitors(around[:, 0], rows, nearest.around_some(rows, needed))
     if tuned.visits > around.shape[1]:
-        around = nearest_cells(embeddings, near, tuned.visits)
+        around = nearest.around_all(tuned.visits)
     return Cells(around, tuned.visits)
 
 

@@ -138,7 +138,7 @@ def references_needed(homes: NDArray[np.int16], cells: NDArray[np.int16], recall
     homes
         (n_pairs,) the cell of the one that stays.
     cells
-        (n_pairs, k) those around the k reference vectors that are nearest to the other, as `more_cells` returns them.
+        (n_pairs, k) those around the k reference vectors that are nearest to the other, as `cells_around` returns them.
     """
     at_home = cells == homes[:, None]
     needed = np.sort(np.where(at_home.any(axis=1), at_home.argmax(axis=1) + 1, cells.shape[1] + 1))

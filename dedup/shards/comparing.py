@@ -17,21 +17,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dedup.classifier import Classifier
 from dedup.engines import Engine
 from dedup.features import CROWDING, Described, needs_texts
 from dedup.gathering import Gathering, marked, selected
 from dedup.join import Joined, Known
-from dedup.join.cells import cells_around, grouping
+from dedup.join.cells import NearestCells
 from dedup.join.gathered import in_order
 from dedup.join.recall import Tuned, found_share, smallest_ratio, tune
 from dedup.matching import Matcher
 from dedup.memory import spacious
 from dedup.progress import Progress
 from dedup.questions import Float32, Float64, Int64, Keys, Metric, Pairs
-from dedup.reference import REFERENCE_SIZE, LookUp
+from dedup.reference import REFERENCE_SIZE
 from dedup.settings import Settings
 from dedup.shards.columns import as_arrays, as_batch, described_columns, described_of, rows_of, stacked
 from dedup.shards.course import BACKGROUND, Course, background_for, texts_column, work_folder
@@ -248,8 +247,7 @@ def _compare(
 def _tuned(course: Course, corpus: ShardedCorpus, described: Described, engine: Engine, recall_floor: float) -> Tuned:
     """Choose how many cells each row is in, by samples that are compared with every shard."""
     columns = described_columns(described)
-    reference = np.ascontiguousarray(corpus.embeddings[:REFERENCE_SIZE])
-    look_up, groups = LookUp(reference), grouping(reference, course.rows)
+    nearest = NearestCells(corpus.embeddings, REFERENCE_SIZE)
 
     def pairs_of(sample: Int64) -> Pairs:
         sample = np.sort(sample)
@@ -259,12 +257,7 @@ def _tuned(course: Course, corpus: ShardedCorpus, described: Described, engine: 
         tasks = [CompareSample(course, file, number, course.rows) for number in range(course.shards)]
         return in_order(engine.map(compare_sample, tasks), course.rows)
 
-    def cells_of(rows: Int64, count: int) -> NDArray[np.int16]:
-        some, place = np.unique(rows, return_inverse=True)
-        vectors = np.ascontiguousarray(corpus.embeddings[some])
-        return cells_around(look_up.nearest(vectors, count=count), groups)[place]
-
-    return tune(course.rows, pairs_of, cells_of, recall_floor)
+    return tune(course.rows, pairs_of, nearest.around_some, recall_floor)
 
 
 def _layout(course: Course, corpus: ShardedCorpus, visits: int, engine: Engine, memory_per_task: int) -> Layout:

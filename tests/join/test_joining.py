@@ -9,7 +9,7 @@ from oracles import as_dict, clustered_unit_rows, grid_vectors, pairs_within, ra
 
 from dedup.distance import cross_distances
 from dedup.join import Cutoff, Joined, Known, recall, self_join
-from dedup.join.cells import nearest_cells
+from dedup.join.cells import NearestCells
 from dedup.products import Bfloat16, Single
 from dedup.progress import Silent
 from dedup.questions import Float32, Metric, Pairs
@@ -184,7 +184,7 @@ def test_a_row_lies_around_each_cell_once_and_first_around_its_own():
     near = cells_of(vectors, 250)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dedup.join.cells.RESIDENTS", 50)
-        around = nearest_cells(vectors, near)
+        around = NearestCells(vectors, 250).around(near)
     first = cross_distances(vectors[:250], vectors[:40], Metric.EUCLIDEAN).argmin(axis=1)
     for cells, references in zip(around.tolist(), near.row.tolist(), strict=True):
         assert [cell for cell in cells if cell >= 0] == list(dict.fromkeys(first[references].tolist()))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from oracles import as_dict, clustered_unit_rows, grid_vectors, pairs_within, repeatable
 
 from dedup.join import Cutoff, Joined, Known, moved, self_join
-from dedup.join.cells import more_cells, nearest_cells
+from dedup.join.cells import NearestCells
 from dedup.join.recall import references_needed
 from dedup.progress import Silent
 from dedup.questions import Float32, Metric, Pairs
@@ -133,8 +133,8 @@ def test_few_new_rows_visit_and_the_others_stay_at_home(metric, monkeypatch):
     nothing = moved(joined(vectors[old], metric, Cutoff(0.0)).pairs, cutoff, rows_now(old, np.arange(3000)), 3000)
     near = nearest_reference(vectors, vectors[:64])
     found = self_join(vectors, metric, cutoff, near=near, recall_floor=0.01, progress=Silent(), known=nothing)
-    visits = dict(zip(new.tolist(), more_cells(vectors, near, new, 3).tolist(), strict=True))
-    home = nearest_cells(vectors, near)[:, 0].tolist()
+    visits = dict(zip(new.tolist(), NearestCells(vectors, 64).around_some(new, 3).tolist(), strict=True))
+    home = NearestCells(vectors, 64).around(near)[:, 0].tolist()
     expected = {
         (left, right)
         for left, right in pairs_within(vectors, metric, cutoff.distance)
