@@ -79,11 +79,10 @@ def build_table(
     with progress.stage("index", "vectors", total=len(vectors)) as advance:
         alive = np.zeros(len(vectors), dtype=bool)
         graph = recall_floor < 1 and len(vectors) >= _FEWEST_CODED
-        table = tables.create_vectors(generation, vectors, metric, graph=graph)
+        table = tables.create_vectors(generation, vectors, metric, graph=graph, advance=advance)
         index = TableIndex(table, metric, 1.0, 0, alive)
         if graph and not _tuned(index, vectors, BREADTHS, recall_floor, sample=_TABLE_SAMPLE):
             index = TableIndex(table, metric, 1.0, 0, alive)
-        advance(len(vectors))
     return index
 
 

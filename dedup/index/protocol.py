@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dedup.progress import Advance
 from dedup.questions import Float32, Int64, Metric, Neighbours, Proposed
 from dedup.settings import IndexKind
 
@@ -46,8 +47,13 @@ class VectorTable(Rows, Protocol):
 class VectorTables(Protocol):
     """Where such tables are."""
 
-    def create_vectors(self, generation: str, vectors: Float32, metric: Metric, *, graph: bool) -> VectorTable:
-        """Make the table of a generation's ``vectors``, (n, dimension), with a ``graph`` to search it by or without."""
+    def create_vectors(
+        self, generation: str, vectors: Float32, metric: Metric, *, graph: bool, advance: Advance
+    ) -> VectorTable:
+        """Make the table of a generation's ``vectors``, (n, dimension), with a ``graph`` to search it by or without.
+
+        ``advance`` is told how many of them are in, from another thread while the graph is made.
+        """
 
     def open_vectors(self, name: str, dimension: int, metric: Metric) -> VectorTable:
         """Return a table that is there."""

@@ -7,19 +7,24 @@ kept waiting meanwhile: nobody reads a table before its generation is published.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
 
 from dedup.errors import ArtifactDamaged, StoreError
+from dedup.progress import Advance
 from dedup.questions import Float32, Int64, Metric, Proposed
 from dedup.store.database import Database
 from dedup.store.retries import retried, sqlstate
 from dedup.store.shared import longest
+
+log = logging.getLogger(__name__)
 
 LINKS = 32
 """How many neighbours a vector is linked with, of which the lowest layer has twice as many (pgvector's ``m``).
@@ -37,8 +42,9 @@ _OPERATOR = {Metric.MANHATTAN: "<+>", Metric.EUCLIDEAN: "<->"}
 _CLASS = {Metric.MANHATTAN: "vector_l1_ops", Metric.EUCLIDEAN: "vector_l2_ops"}
 _LOADED = 8_192  # vectors sent, or asked for, at once
 _COPY_HEADER, _COPY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
-_OF_A_NODE = 800  # bytes of the graph for each vector, beside it, while it is made
+_OF_A_NODE = 200 + 2 * LINKS * 16  # bytes for each vector beside it while the graph is made; pgvector's src/hnsw.h
 _MOST_MEMORY = 2 << 30  # bytes that making it may take, where the server's own setting is not higher
+_ASKED_EVERY = 1.0  # seconds between two questions how far it is
 _NO_TABLE = "42P01"  # PostgreSQL's manual, appendix A
 _NAME = re.compile(r"dedup_vectors_[a-z0-9_]{1,45}")
 
@@ -134,6 +140,7 @@ class PostgresVectors:
 
 
 _REMEDY = "run `dedup run` to build the index again"
+_HOW_FAR = "SELECT tuples_done FROM pg_stat_progress_create_index WHERE pid = %(pid)s"
 
 
 class SharedVectors:
@@ -171,7 +178,9 @@ class SharedVectors:
                 "ALTER EXTENSION vector UPDATE there"
             )
 
-    def create_vectors(self, generation: str, vectors: Float32, metric: Metric, *, graph: bool) -> PostgresVectors:
+    def create_vectors(
+        self, generation: str, vectors: Float32, metric: Metric, *, graph: bool, advance: Advance
+    ) -> PostgresVectors:
         """See `dedup.index.VectorTables.create_vectors`.
 
         Raises
@@ -193,8 +202,12 @@ class SharedVectors:
             try:
                 connection.exec_driver_sql(f"ALTER TABLE {name} ALTER embedding SET STORAGE PLAIN")
                 load_vectors(connection, name, 0, vectors)
-                if graph:
-                    _make_graph(connection, name, len(vectors) * (4 * dimension + _OF_A_NODE), metric)
+                if not graph:
+                    advance(len(vectors))
+                else:
+                    _give_memory(connection, len(vectors) * (4 * dimension + _OF_A_NODE))
+                    with self._shown(connection, len(vectors), advance):
+                        _make_graph(connection, name, metric)
                 connection.exec_driver_sql(f"ANALYZE {name}")
             except BaseException:
                 connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
@@ -204,6 +217,30 @@ class SharedVectors:
     def open_vectors(self, name: str, dimension: int, metric: Metric) -> PostgresVectors:
         """See `dedup.index.VectorTables.open_vectors`."""
         return PostgresVectors(self._database, name, dimension, metric)
+
+    @contextmanager
+    def _shown(self, maker: Connection, rows: int, advance: Advance) -> Iterator[None]:
+        """Say how many of so many rows are in an index that ``maker`` makes meanwhile, as the server counts them."""
+        driver: Any = maker.connection.dbapi_connection
+        making, ended, seen = driver.info.backend_pid, Event(), 0
+
+        def watch() -> None:
+            nonlocal seen
+            with suppress(StoreError):  # the maker says so as well
+                while not ended.wait(_ASKED_EVERY):
+                    with self._database.reading() as connection:
+                        done = connection.exec_driver_sql(_HOW_FAR, {"pid": making}).scalar_one_or_none() or 0
+                    advance(max(0, done - seen))
+                    seen = max(seen, done)
+
+        watcher = Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
+        advance(rows - seen)
 
     def _version(self) -> str | None:
         with self._database.reading() as connection:
@@ -222,14 +259,24 @@ def load_vectors(connection: Connection, name: str, first: int, vectors: Float32
         copy.write(_COPY_END)
 
 
-def _make_graph(connection: Connection, name: str, memory: int, metric: Metric) -> None:
-    # Where the graph does not fit into this, pgvector makes the rest of it many times slower.
-    kilobytes = min(memory, _MOST_MEMORY) >> 10
+def _give_memory(connection: Connection, needed: int) -> None:
+    """Let a session use so many bytes to make a graph, or as many as it may have."""
     connection.exec_driver_sql(
         "SELECT set_config('maintenance_work_mem', greatest(setting::bigint, %(kb)s)::text || 'kB', false) "
         "FROM pg_settings WHERE name = 'maintenance_work_mem'",
-        {"kb": kilobytes},
+        {"kb": min(needed, _MOST_MEMORY) >> 10},
     )
+    statement = "SELECT setting::bigint << 10 FROM pg_settings WHERE name = 'maintenance_work_mem'"
+    if needed > (given := connection.exec_driver_sql(statement).scalar_one()):
+        log.warning(
+            "the graph takes %.1f GB while it is made, the server gives %.1f: what does not fit is made several times "
+            "slower; a higher maintenance_work_mem of the server helps",
+            needed / 1e9,
+            given / 1e9,
+        )
+
+
+def _make_graph(connection: Connection, name: str, metric: Metric) -> None:
     connection.exec_driver_sql(
         f"CREATE INDEX ON {name} USING hnsw (embedding {_CLASS[metric]}) "
         f"WITH (m = {LINKS}, ef_construction = {CANDIDATES})"
