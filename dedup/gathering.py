@@ -64,10 +64,12 @@ class Gathering:
 
     def add(self, *columns: NDArray[Any]) -> None:
         """Take some rows."""
-        self._waiting.append(columns)
-        self._rows_waiting += len(columns[0])
-        if self._rows_waiting >= _RUN:
-            self._set_aside()
+        for start in range(0, len(columns[0]), _RUN):
+            some = tuple(column[start : start + _RUN] for column in columns)
+            self._waiting.append(some)
+            self._rows_waiting += len(some[0])
+            if self._rows_waiting >= _RUN:
+                self._set_aside()
 
     def in_order(self) -> Columns:
         """Return all rows in order, and forget them."""

@@ -244,7 +244,9 @@ class Settings:
     work_dir: str | None = _setting(
         None, "the folder or URI (s3://...) of shards on their way; by default in the indexes folder", _optional_text
     )
-    memory_per_task: int = _setting(2 * 10**9, "the most memory the comparison of a shard may take", _some_size)
+    memory_per_task: int = _setting(
+        2 * 10**9, "the most memory the rows of a task may take while they are compared", _some_size
+    )
     shard_size: int = _setting(16384, "questions in a shard", _at_least(1))
     max_bytes: int = _setting(
         0, "stop a dump after this many decompressed bytes; 0: far beyond the file's own size", _at_least(0)

@@ -52,3 +52,11 @@ def test_rows_that_share_a_number_are_merged_without_being_sorted_together(monke
     for first, last in zip(gathering._cuts(runs), gathering._cuts(runs)[1:], strict=False):
         there = np.concatenate([run[0][a:b] for run, a, b in zip(runs, first, last, strict=True)])
         assert len(there) <= 60 or set(there.tolist()) == {17}
+
+
+def test_a_part_that_is_larger_than_a_run_is_cut_up(monkeypatch):
+    monkeypatch.setattr(gathering, "_RUN", 10)
+    gathered = Gathering(np.int64)
+    gathered.add(np.arange(95)[::-1])
+    assert [len(run[0]) for run in gathered._runs] == [10] * 9
+    assert gathered.in_order()[0].tolist() == list(range(95))

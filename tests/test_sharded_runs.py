@@ -84,7 +84,7 @@ def test_a_killed_run_goes_on_and_ends_as_one_by_threads(tmp_path, dump, undistu
     shards = ("--engine", engine, "--workers", "2", "--shard-size", "500")
     work = settings.indexes / "work"
     with command(settings, dump, *shards) as killed:
-        until(lambda: any(work.glob("compare-*/described-*")) or killed.poll() is not None)
+        until(lambda: any(work.glob("*/compare-*/described-*")) or killed.poll() is not None)
         assert killed.poll() is None, "the run had ended before it could be killed"
         killed.kill()
     finish(settings, dump, *shards)

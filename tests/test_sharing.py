@@ -334,6 +334,8 @@ def test_the_dead_and_the_rows_of_later_generations_are_passed_over(here: Settin
         assert found.rows.max() < 300
         expected = np.sort(np.linalg.norm(vectors[:20, None] - vectors[None, 90:300], axis=2), axis=1)[:, :5]
         np.testing.assert_allclose(found.distance, expected, rtol=1e-5)
+        table.append(400, np.repeat(vectors[:1], 60, axis=0))
+        assert np.isfinite(index.search(vectors[:1], 210).distance).all(), "all that are alive, behind 60 nearer ones"
 
 
 def test_how_far_a_graph_is_is_told_while_it_is_made(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from dedup.errors import DedupError, EngineError, ShardFailed, first_line
 
@@ -67,6 +67,13 @@ class Pool(Protocol):
         """Wait until at least one attempt has ended; return those that have, each with its result or a `Failed`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt(Generic[SomeTask]):
+    task: SomeTask
+    number: int = 1
+    of_part: bool = False  # of a task that failed for what may be in it
+
+
 Divide: TypeAlias = Callable[[SomeTask, Failed], Sequence[SomeTask]]
 """Gives the parts of a task that failed for what may be in it; none where it is set aside."""
 
@@ -100,8 +107,8 @@ class Engine:
         gpu
             Whether a GPU does it better.
         divide
-            What becomes of a task that fails for what may be in it; its parts are tried once each. None: it cannot be
-            done.
+            What becomes of a task that fails for what may be in it. One of its parts that does so as well is divided
+            at once. None: it cannot be done.
 
         Raises
         ------
@@ -109,30 +116,39 @@ class Engine:
             Naming the task that cannot be done, after three attempts, or one where its own error says that no other
             would fare better.
         """
-        waiting, last = deque((task, 1) for task in tasks), deque[SomeTask]()
-        under_way: dict[Any, tuple[SomeTask, int]] = {}
+        waiting, last = deque(_Attempt(task) for task in tasks), deque[_Attempt[SomeTask]]()
+        under_way: dict[Any, _Attempt[SomeTask]] = {}
+
+        def start(attempt: _Attempt[SomeTask]) -> None:
+            under_way[self._pool.start(work, attempt.task, gpu=gpu)] = attempt
+
         most = WAITING * (self._pool.slots + (self._pool.gpus if gpu else 0))
         while waiting or last or under_way:
             while waiting and len(under_way) < most:
-                task, attempt = waiting.popleft()
-                under_way[self._pool.start(work, task, gpu=gpu)] = task, attempt
+                start(waiting.popleft())
             if not under_way:
-                task = last.popleft()
-                under_way[self._pool.start(work, task, gpu=gpu)] = task, _ATTEMPTS
+                start(last.popleft())
             for started, result in self._pool.ended(list(under_way)):
-                task, attempt = under_way.pop(started)
+                attempt = under_way.pop(started)
                 if not isinstance(result, Failed):
                     yield result
-                elif result.again and attempt < _ATTEMPTS:
-                    log.warning("%s was not finished (%s): attempt %d", task.name, result.reason, attempt + 1)
-                    if attempt + 1 == _ATTEMPTS and result.by_content:
-                        last.append(task)
+                elif _is_tried_again(attempt, result):
+                    following = replace(attempt, number=attempt.number + 1)
+                    log.warning(
+                        "%s was not finished (%s): attempt %d", attempt.task.name, result.reason, following.number
+                    )
+                    if attempt.of_part or (following.number == _ATTEMPTS and result.by_content):
+                        last.append(following)
                     else:  # at once: where no disk has room, not all tasks are tried before that is said
-                        waiting.appendleft((task, attempt + 1))
+                        waiting.appendleft(following)
                 elif divide is not None and result.by_content:
-                    last.extend(divide(task, result))
+                    last.extend(_Attempt(part, of_part=True) for part in divide(attempt.task, result))
                 else:
-                    raise ShardFailed(task.name, attempt, result.reason)
+                    raise ShardFailed(attempt.task.name, attempt.number, result.reason)
+
+
+def _is_tried_again(attempt: _Attempt[Any], failed: Failed) -> bool:
+    return failed.again and attempt.number < _ATTEMPTS and not (attempt.of_part and failed.by_content)
 
 
 def attempted(work: Callable[[SomeTask], Result], task: SomeTask) -> Result | Failed:

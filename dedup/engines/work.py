@@ -1,10 +1,10 @@
 """The folder through which stages hand work to each other: Arrow files, here or on any file system that pyarrow knows.
 
 A file that is there is whole: after a kill it is not made again. In a folder it is written under another name and moved
-into place. An object store cannot move, but an object is there only when its upload has ended: what is put there is one
-buffer, so that nothing can go wrong between its first byte and its last but the upload itself, which then comes to
-nothing. What is in a file is a function of the folder's name, which is a digest, and of its own; two workers that write
-one file write the same.
+into place; one that a power cut has left without its end does not count as there. An object store cannot move, but an
+object is there only when its upload has ended: what is put there is one buffer, so that nothing can go wrong between
+its first byte and its last but the upload itself, which then comes to nothing. What is in a file is a function of the
+folder's name, which is a digest, and of its own; two workers that write one file write the same.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dedup.errors import EngineError, first_line
 _TEMPORARY = ".writing-"
 _FACTS = b"facts"
 _OBJECT_STORES = ("s3", "gcs", "abfs")  # as pyarrow calls them
+_END = b"ARROW1"  # of a file; Arrow's columnar format, "IPC File Format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,13 @@ class WorkFolder:
 
     def of(self, digest: str) -> WorkFolder:
         """Return the folder of what is a function of a digest."""
-        return WorkFolder(self.uri, digest)
+        return WorkFolder(self.uri, f"{self.below}/{digest}".lstrip("/"))
 
     def has(self, name: str) -> bool:
         """Tell whether a file is there, and whole."""
         with self._named(name) as (files, path):
-            return bool(files.get_file_info(path).is_file)
+            info = files.get_file_info(path)
+            return bool(info.is_file) and (files.type_name in _OBJECT_STORES or _ends(files, path, info.size))
 
     def write(self, name: str, batches: Sequence[Any], facts: Mapping[str, Any] | None = None) -> None:
         """Write record batches of one schema, at least one, as a file, with a few facts.
@@ -77,7 +79,10 @@ class WorkFolder:
         import pyarrow as pa
 
         with self._named(name) as (files, path), files.open_input_file(path) as stream:
-            yield pa.ipc.open_file(stream)
+            try:
+                yield pa.ipc.open_file(stream)
+            except pa.ArrowInvalid as error:
+                raise OSError(f"{path} is damaged, remove it: {first_line(error)}") from error
 
     def read(self, name: str, batch: int = 0) -> Any:
         """Return one record batch of a file."""
@@ -89,11 +94,6 @@ class WorkFolder:
         with self.opened(name) as file:
             facts: dict[str, Any] = json.loads(file.schema.metadata[_FACTS])
             return facts
-
-    def drop(self, name: str) -> None:
-        """Remove a file that is not needed any more."""
-        with self._named(name) as (files, path):
-            files.delete_file(path)
 
     def sweep(self) -> None:
         """Remove what a kill left half written in this folder; nobody may be writing there."""
@@ -125,9 +125,18 @@ class WorkFolder:
             yield files, "/".join(part for part in (folder.rstrip("/"), self.below, name) if part)
         except OSError as error:
             raise EngineError(
-                f"the work folder {shown_uri(self.uri)} cannot be used ({first_line(error)[:240]}); what is finished "
-                "there is kept: mend it and run it again, or choose another one with --work-dir"
+                f"the work folder {shown_uri(self.uri)} cannot be used ({first_line(error)[:240]}); "
+                "mend it or choose another one with --work-dir"
             ) from error
+
+
+def _ends(files: Any, path: str, size: int) -> bool:
+    """Tell whether a file has the end that is written last."""
+    if size < len(_END):
+        return False
+    with files.open_input_file(path) as stream:
+        stream.seek(size - len(_END))
+        return bool(stream.read() == _END)
 
 
 def _write(stream: Any, schema: Any, batches: Sequence[Any]) -> None:

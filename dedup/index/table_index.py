@@ -55,8 +55,10 @@ class TableIndex:
         wanted = min(k, len(self))
         asked = wanted + _SPARE
         while True:
-            everything = asked >= self.rows
-            proposed = self.table.nearest(queries, asked, breadth=self._breadth(asked))
+            breadth = self._breadth(asked)
+            proposed = self.table.nearest(queries, asked, breadth=breadth)
+            # Of the table: it may have rows of later generations.
+            everything = breadth is None and all(len(some.rows) < asked for some in proposed)
             alive = list(self._alive_among(proposed))
             if everything or all(len(some.rows) >= wanted for some in alive):
                 return ranked_each(queries, alive, k, self.metric)

@@ -23,7 +23,8 @@ from dedup.products import Arithmetic, Operand
 from dedup.questions import Float32, Int64, Metric
 
 _FOLDED = 8192  # rows made ready at once
-_COLUMNS = 5  # h, c in two parts, two constants
+COLUMNS = 5
+"""Of the vectors that are multiplied, beside their components: h, c in two parts, two constants."""
 _SHORT_BITS = 128.0  # seven bits of a number fit every arithmetic: what is split there is hardly rounded
 # FAISS sums L1 distances in another order than `dedup.distance`, by which a pair is in or out.
 _SLACK = 1.0001
@@ -111,7 +112,7 @@ def _with_columns(vectors: Float32, halves: Float32) -> Float32:
     c is doubled and the constants halved: the shorter the columns, the smaller the error of a product.
     """
     dimension = vectors.shape[1]
-    folded = np.empty((len(vectors), dimension + _COLUMNS), dtype=np.float32)
+    folded = np.empty((len(vectors), dimension + COLUMNS), dtype=np.float32)
     folded[:, :dimension] = vectors
     folded[:, dimension] = halves
     own = np.square(halves, dtype=np.float64) - np.einsum("nd,nd->n", vectors, vectors)

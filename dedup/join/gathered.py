@@ -73,13 +73,17 @@ def in_order(found: Iterable[Found], rows: int, known: Found | None = None) -> P
     gathering = Gathering(np.int64, np.float32)
     for some in found:
         gathering.add(some.number, some.distance)
-    right, distance = gathering.in_order()
+    number, distance = gathering.in_order()
     if known is not None and len(known.number):
-        right, distance = _filled_up(known, Found(right, distance))
-    left = spacious((len(right),), np.int64)
-    np.floor_divide(right, max(1, rows), out=left)
-    np.remainder(right, max(1, rows), out=right)
-    return Pairs(left, right, distance)
+        number, distance = _filled_up(known, Found(number, distance))
+    return as_pairs(number, distance, rows)
+
+
+def as_pairs(number: Int64, distance: Float32, rows: int) -> Pairs:
+    """Return pairs by their numbers, left * ``rows`` + right; these become the right rows, in place."""
+    left = spacious((len(number),), np.int64)
+    np.floor_divide(number, max(1, rows), out=left)
+    return Pairs(left, np.remainder(number, max(1, rows), out=number), distance)
 
 
 def _filled_up(known: Found, found: Found) -> tuple[Int64, Float32]:

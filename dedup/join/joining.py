@@ -152,7 +152,7 @@ def _join_in_cells(
     rows, fresh, cutoff = len(embeddings), task.fresh, task.cutoff
     with progress.stage("tune join", "samples", total=2) as advance:
         candidates = exact_candidates(embeddings, metric, cutoff, compared=rows)
-        nearest = NearestCells(embeddings, references=int(near.row.max(initial=-1)) + 1)
+        nearest = NearestCells(embeddings, near.references)
         around = nearest.around(near)
         pairs_of = partial(exact_pairs, embeddings, candidates, metric, cutoff)
 

@@ -22,6 +22,7 @@ _SAMPLED = 256  # rows of a sample; more where duplicates are few
 _MOST_SAMPLED = 4096
 _ENOUGH_PAIRS = 500  # from which a sample tells .995 from .99, nearly: another one has its say
 _MOST_SAMPLES = 6
+_MOST_PAIRS = 1 << 16  # of a sample; a group of thousands of near-copies has millions, which tell no more
 _SEED = 20_000
 _COMPARED = 1024  # rows that a sample is compared with at once: they stay in the processor's cache
 VISITS = (2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -76,9 +77,15 @@ def _samples(rows: int, pairs_of: PairsOf) -> Iterator[Pairs]:
         more = shuffled[size : min(2 * size, rows // 2)]
         first = _together(first, pairs_of(more))
         size += len(more)
-    yield first
+    yield _thinned(first)
     for start in range(size, min(rows, _MOST_SAMPLES * size), size):
-        yield pairs_of(shuffled[start : start + size])
+        yield _thinned(pairs_of(shuffled[start : start + size]))
+
+
+def _thinned(pairs: Pairs) -> Pairs:
+    """Return every so many-th pair, where there are more than have to be looked at."""
+    some = slice(None, None, max(1, -(-len(pairs) // _MOST_PAIRS)))
+    return Pairs(pairs.left[some], pairs.right[some], pairs.distance[some])
 
 
 def _together(one: Pairs, other: Pairs) -> Pairs:

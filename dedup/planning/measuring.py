@@ -23,6 +23,7 @@ from dedup.cores import core_count
 from dedup.dumps import DumpOptions, read_dump
 from dedup.errors import DumpError
 from dedup.installed import load_installed
+from dedup.join.candidates import COLUMNS
 from dedup.join.cells import cell_count
 from dedup.limits import measure_limits, processor
 from dedup.pipeline import run
@@ -30,7 +31,7 @@ from dedup.planning.rates import Rate, Rates
 from dedup.planning.workload import STARTING, TERMS, Workload
 from dedup.progress import Progress, Silent, Stage, Stopwatch
 from dedup.questions import Question
-from dedup.settings import IndexKind, Settings
+from dedup.settings import EngineKind, IndexKind, Settings
 
 SIZES = (20_000, 50_000, 100_000, 200_000)
 """Questions of the runs, as far as the dump has so many. In the smallest all is compared with all, which tells what a
@@ -39,7 +40,6 @@ of the questions: what they take shows in the largest alone."""
 _FEWEST = 2  # runs
 
 _SEED = 641
-_COLUMNS = 5  # of a product in the join beside the components: the cut-off is folded into it (`dedup.join.candidates`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,9 @@ def _measured(file: Path, dimension: int, settings: Settings, kind: IndexKind) -
         id_column=None,
         text_column=None,
         index=kind,
+        engine=EngineKind.LOCAL,
+        workers=0,  # what other processes take is not seen
+        work_dir=None,
         memory=None,
         metrics_file=None,
     )
@@ -147,7 +150,7 @@ def _measured(file: Path, dimension: int, settings: Settings, kind: IndexKind) -
     texts = result.questions - summary.exact_duplicates
     found = watch.stages["judge"].items if "judge" in watch.stages else summary.candidate_pairs
     multiplied = sum(watch.stages["join"].took.operations.values())
-    compared = multiplied / (2 * (dimension + _COLUMNS))
+    compared = multiplied / (2 * (dimension + COLUMNS))
     cells = 1 if kind is IndexKind.FLAT else cell_count(texts)
     work = Workload(result.questions, texts, dimension, cells, compared * cells / texts**2, found)
     return _Measured(work, dict(watch.stages), (place / "dedup.db").stat().st_size)

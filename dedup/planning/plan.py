@@ -83,7 +83,7 @@ def plan_run(questions: float, dimension: int, machines: Machines, rates: Rates)
     Raises
     ------
     SettingsError
-        Where the memory of a node does not hold one task.
+        Where the memory of one of several nodes does not hold one task.
 
     Notes
     -----

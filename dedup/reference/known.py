@@ -59,7 +59,7 @@ def nearest_known(
     if known is None or not _alike(reference, known.reference):
         return nearest_reference(embeddings, embeddings[:REFERENCE_SIZE], advance, KEPT)
     amending = _Amending(embeddings, known, rows_of(reference, known.reference), rows_of(known.keys, keys))
-    near = Near(spacious((len(keys), KEPT), np.int16), spacious((len(keys), KEPT), np.float32))
+    near = Near(spacious((len(keys), KEPT), np.int16), spacious((len(keys), KEPT), np.float32), len(reference))
 
     def amend(start: int) -> tuple[int, Int64]:
         rows = np.arange(start, min(start + _BLOCK, len(keys)))
@@ -99,7 +99,8 @@ def load_near(folder: Path, name: str, *, fingerprint: str) -> KnownNear | None:
     keys, reference, row, squared = (
         np.load(path / file, mmap_mode="r", allow_pickle=False) for file in (_KEYS, _REFERENCE, _ROW, _SQUARED)
     )
-    return KnownNear(np.asarray(keys), np.asarray(reference), Near(np.asarray(row), np.asarray(squared)))
+    near = Near(np.asarray(row), np.asarray(squared), len(reference))
+    return KnownNear(np.asarray(keys), np.asarray(reference), near)
 
 
 def _alike(now: Keys, then: Keys) -> bool:

@@ -29,13 +29,14 @@ class Near:
 
     row: NDArray[np.int16]  # (n, k) of the reference
     squared: Float32  # (n, k) the squared L2 distances
+    references: int  # of how many
 
     def __len__(self) -> int:
         return len(self.row)
 
     def first(self, count: int) -> Near:
         """Return the nearest ``count`` alone, or all where there are fewer."""
-        return Near(self.row[:, :count], self.squared[:, :count])
+        return Near(self.row[:, :count], self.squared[:, :count], self.references)
 
 
 class LookUp:
@@ -50,9 +51,10 @@ class LookUp:
 
         Exact, whatever arithmetic proposes the candidates: their distances are measured one by one.
         """
-        k = min(count, len(self._reference))
-        near = Near(spacious((len(embeddings), k), np.int16), spacious((len(embeddings), k), np.float32))
-        arithmetic = arithmetic_for(float(embeddings.size) * len(self._reference))
+        references = len(self._reference)
+        k = min(count, references)
+        near = Near(spacious((len(embeddings), k), np.int16), spacious((len(embeddings), k), np.float32), references)
+        arithmetic = arithmetic_for(float(embeddings.size) * references)
         stored = self._prepared(arithmetic)
 
         def look(start: int) -> int:

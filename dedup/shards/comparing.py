@@ -24,10 +24,9 @@ from dedup.features import CROWDING, Described, needs_texts
 from dedup.gathering import Gathering, marked, selected
 from dedup.join import Joined, Known
 from dedup.join.cells import NearestCells
-from dedup.join.gathered import in_order
+from dedup.join.gathered import as_pairs, in_order
 from dedup.join.recall import Tuned, found_share, smallest_ratio, tune
 from dedup.matching import Matcher
-from dedup.memory import spacious
 from dedup.progress import Progress
 from dedup.questions import Float32, Float64, Int64, Keys, Metric, Pairs
 from dedup.reference import REFERENCE_SIZE
@@ -136,7 +135,7 @@ def compare_in_shards(
         )
         whole = replace(course, in_cells=False)
         compared = _compare(whole, corpus, described, engine, settings, progress)
-    folder.remove()
+    work_folder(settings).remove()  # with what stopped runs left of a corpus that has changed since
     return compared
 
 
@@ -214,9 +213,7 @@ def _compare(
             gathering.add(found["left"] * np.int64(rows) + found["right"], found["distance"], found["probability"])
             advance(1)
     number, distance, probability = gathering.in_order()
-    left = spacious((len(number),), np.int64)
-    np.floor_divide(number, max(1, rows), out=left)
-    pairs = Pairs(left, np.remainder(number, max(1, rows), out=number), distance)
+    pairs = as_pairs(number, distance, rows)
     _, covered = course.cutoffs(Matcher(corpus.embeddings, described, course.classifier))
     recall = found_share(pairs, held_out)
     done = Joined(pairs, recall, len(held_out), visits if course.in_cells else 0, rows, covered)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy import make_url
 
 from dedup.classifier import Classifier
 from dedup.engines import WorkFolder
@@ -26,8 +29,23 @@ def in_shards(settings: Settings) -> bool:
 
 
 def work_folder(settings: Settings) -> WorkFolder:
-    """Return the folder through which shards are handed on."""
-    return WorkFolder(settings.work_dir or str(settings.indexes / "work"))
+    """Return the folder through which shards of a database are handed on.
+
+    Jobs on one database exclude each other: what is in its folder is the work of this job, or of one that was stopped.
+    """
+    place = settings.work_dir or str(settings.indexes / "work")
+    if "://" not in place:
+        place = str(Path(place).resolve())  # workers may have another current folder
+    return WorkFolder(place).of(_of_database(settings.db))
+
+
+def _of_database(db: str) -> str:
+    """Return a name for the database of a URL, whatever the user and the password."""
+    url = make_url(db)
+    if url.get_backend_name() == "sqlite":
+        url = url.set(database=str(Path(url.database or "").resolve()))
+    named = (url.get_backend_name(), url.host, url.port, url.database, sorted(url.query.items()))
+    return hashlib.sha256(repr(named).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

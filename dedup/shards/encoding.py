@@ -18,7 +18,7 @@ from dedup.progress import Progress
 from dedup.questions import Keys, Metric
 from dedup.settings import OnError, Settings
 from dedup.shards.columns import as_arrays, as_batch
-from dedup.shards.course import work_folder
+from dedup.shards.course import texts_column, texts_of, work_folder
 from dedup.text import key_array
 
 MOST_REFUSED = 100
@@ -74,7 +74,7 @@ def encode_shard(task: EncodeShard) -> EncodeShard | Failed:
     if task.work.has(task.encoded):
         return task
     shard = as_arrays(task.work.read(task.texts))
-    texts = [text.decode("utf-8", "surrogatepass") for text in shard["text"]]
+    texts = texts_of(shard)
     order = np.array(sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True), dtype=np.int64)
     # Which GPUs this worker has is part of the question: it may have had none when it encoded last.
     encoder = _encoder(task.encoder, task.metric, task.batch_size, os.environ.get("CUDA_VISIBLE_DEVICES"))
@@ -92,7 +92,7 @@ def encode_in_shards(
     encoder: Encoder,
     store: VectorStore,
     keys: Keys,
-    texts_of: TextsOf,
+    recorded: TextsOf,
     settings: Settings,
     engine: Engine,
     progress: Progress,
@@ -118,11 +118,11 @@ def encode_in_shards(
         name = hashlib.sha256(some.tobytes()).hexdigest()[:32]
         task = EncodeShard(name, folder, encoder.name, encoder.fingerprint, encoder.metric, settings.batch_size)
         if not folder.has(task.texts):
-            found, texts = list[bytes](), list[bytes]()
-            for some_keys, some_texts in texts_of(some):
+            found, texts = list[bytes](), list[str]()
+            for some_keys, some_texts in recorded(some):
                 found += some_keys
-                texts += [text.encode("utf-8", "surrogatepass") for text in some_texts]
-            folder.write(task.texts, [as_batch({"key": key_array(found), "text": texts})])
+                texts += some_texts
+            folder.write(task.texts, [as_batch({"key": key_array(found), "text": texts_column(texts)})])
         tasks.append(task)
     refused: list[Refused] = []
 

@@ -30,7 +30,7 @@ class CompareSample:
 
 
 def compare_sample(task: CompareSample) -> Found:
-    """Return the pairs of a sample with the rows of a shard, by the numbers of the whole corpus; a few thousand."""
+    """Return the pairs of a sample with the rows of a shard, by the numbers of the whole corpus."""
     course = task.course
     sample = as_arrays(course.work.read(task.sample))
     shard = as_arrays(course.work.read(course.described(task.number)))

@@ -14,9 +14,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from dedup.engines import WorkFolder
+from dedup.engines import Failed, WorkFolder
 from dedup.engines.protocol import Task, attempted
-from dedup.errors import DedupError
+from dedup.errors import DedupError, EngineError
 
 
 class Here:
@@ -49,6 +49,9 @@ class Square:
     killed_on: int = -1
     failing_on: int = -1
     refused_on: int = -1
+    content_on: int = -1
+    lost_on: int = -1
+    lost_for: int = 0  # attempts
     full_on: int = -1
     full_for: int = 0  # attempts
     always_killed: bool = False
@@ -69,11 +72,20 @@ def square(task: Square) -> int:
         raise OSError("no room")
     if task.number == task.refused_on:
         raise DedupError("the encoder gave 'x' no direction")
+    if task.number == task.lost_on and len(list(task.folder.glob(f"{task.number}-*"))) <= task.lost_for:
+        raise EngineError("the connection is lost")
     if task.number == task.full_on:
         tries = len(list(task.folder.glob(f"{task.number}-*")))
         write_with_room_for(300 if tries <= task.full_for else 1 << 20, task)
     time.sleep(task.seconds)
     return task.number**2
+
+
+def square_or_say_why(task: Square) -> int | Failed:
+    """Square a number, but for one that fails for what is in it."""
+    if task.number == task.content_on:
+        return Failed("it cannot be squared", again=False, by_content=True)
+    return square(task)
 
 
 def write_with_room_for(limit: int, task: Square) -> None:

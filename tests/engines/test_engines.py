@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from engines.pools import Here, Square, square
+from engines.pools import Here, Square, square, square_or_say_why
 
 from dedup.engines import Engine, Failed, opened_engine
 from dedup.errors import EngineError, ShardFailed
@@ -73,6 +73,21 @@ def test_a_shard_that_fails_for_what_is_in_it_is_divided(tmp_path):
         found = list(engine.map(square, squares(tmp_path, killed_on=5, always_killed=True), divide=divide))
     assert sorted(found) == sorted([*(number for number in EXPECTED if number != 25), 100**2, 101**2])
     assert divided == [(5, "a worker was killed")]
+
+
+@pytest.mark.parametrize(("lost_for", "fails"), [(2, False), (3, True)])
+def test_a_part_is_tried_again_where_it_failed_for_what_is_not_in_it(engine, tmp_path, lost_for, fails):
+    def divide(task: Square, failed: Failed) -> list[Square]:
+        return [replace(task, number=number, killed_on=-1) for number in (100, 101)]
+
+    tasks = squares(tmp_path, content_on=5, lost_on=100, lost_for=lost_for)
+    found = engine.map(square_or_say_why, tasks, divide=divide)
+    if fails:
+        with pytest.raises(ShardFailed, match=r"square 100 failed 3 times: the connection is lost"):
+            list(found)
+    else:
+        assert sorted(found) == sorted([*(number for number in EXPECTED if number != 25), 100**2, 101**2])
+    assert len(list(tmp_path.glob("100-*"))) == 3
 
 
 def test_a_full_disk_costs_attempts_and_is_named_where_it_stays_full(engine, tmp_path):

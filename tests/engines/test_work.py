@@ -57,8 +57,6 @@ def test_a_file_is_written_again_as_it_was_and_bytes_are_counted(work):
 def test_what_is_removed_is_gone_and_may_be_removed_again(work):
     work.write("a.arrow", [batch(1)])
     work.write("b.arrow", [batch(2)])
-    work.drop("a.arrow")
-    assert names(work) == ["b.arrow"]
     work.remove()
     work.remove()
     assert names(work) == []
@@ -73,6 +71,19 @@ def test_what_a_kill_left_half_written_is_no_file_and_is_swept(tmp_path):
     work.sweep()
     assert not left.exists()
     assert work.read("a.arrow").to_pydict() == {"number": [1]}
+
+
+@pytest.mark.parametrize("kept", [0, 3, 8, -1], ids=["nothing", "a little", "its beginning", "all but its end"])
+def test_what_a_power_cut_left_without_its_end_does_not_count_as_there(tmp_path, kept):
+    work = WorkFolder(str(tmp_path / "work")).of("digest")
+    work.write("a.arrow", [batch(1)])
+    file = tmp_path / "work" / "digest" / "a.arrow"
+    file.write_bytes(file.read_bytes()[:kept])
+    assert not work.has("a.arrow")
+    with pytest.raises(EngineError, match=r"a\.arrow is damaged, remove it"):
+        work.read("a.arrow")
+    work.write("a.arrow", [batch(2)])
+    assert work.read("a.arrow").to_pydict() == {"number": [2]}
 
 
 def test_a_folder_that_cannot_be_used_is_named_without_its_secrets(tmp_path):

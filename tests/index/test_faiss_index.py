@@ -33,7 +33,9 @@ def index_of(
         return FaissIndex.flat(vectors, metric)
     if kind is IndexKind.PGVECTOR:
         assert tables is not None
-        table = tables.create_vectors(f"generation-{uuid.uuid4().hex}", vectors, metric, graph=True, advance=lambda _count: None)
+        table = tables.create_vectors(
+            f"generation-{uuid.uuid4().hex}", vectors, metric, graph=True, advance=lambda _count: None
+        )
         return TableIndex(table, metric, 1.0, 100, np.zeros(len(vectors), dtype=bool))
     index = FaissIndex.codes(vectors, metric)
     index.proposed = proposed

@@ -304,3 +304,32 @@ def test_neither_threads_nor_arithmetic_change_a_digit(metric, in_cells, monkeyp
     faiss.omp_set_num_threads(before)
     assert len(found[0]) > 500
     assert found[0] == found[1] == found[2]
+
+
+def test_a_sample_of_a_group_of_near_copies_is_thinned(monkeypatch):
+    """Each row has a thousand others under the cut-off: a sample has more pairs than tell anything."""
+    monkeypatch.setattr(recall, "_MOST_PAIRS", 1000)
+    vectors = clustered_unit_rows(8, 2000, 16, groups=2, spread=0.01)
+    seen = []
+
+    def fewest_visits(cells_of, truth, floor):
+        seen.append(len(truth))
+        return 2
+
+    monkeypatch.setattr(recall, "fewest_visits", fewest_visits)
+    found = joined(vectors, Metric.EUCLIDEAN, WIDTH[Metric.EUCLIDEAN], near=cells_of(vectors, 250), recall_floor=0.01)
+    assert 0 < found.recall < 1
+    assert 900 < min(seen) <= max(seen) <= 6 * 1000
+    assert 900 < found.recall_pairs <= 1000
+
+
+def test_a_reference_vector_that_is_nobodys_nearest_is_one_all_the_same():
+    """Of forty identical ones the last are in no list of the 32 nearest, and are looked through all the same."""
+    vectors = clustered_unit_rows(8, 2000, 16, groups=150, spread=0.6)
+    vectors[210:250] = vectors[249]
+    near = cells_of(vectors, 250)
+    assert near.references == 250 > near.row.max() + 1
+    nearest = NearestCells(vectors, near.references)
+    further = nearest.around_some(np.arange(240, 250), 48)
+    assert np.array_equal(further, nearest.around(nearest_reference(vectors, vectors[:250], count=48))[240:250])
+    assert (further == 249).any() or nearest._groups is not None

@@ -26,7 +26,7 @@ def dump(tmp_path: Path) -> Path:
 
 
 def test_rates_are_those_of_runs_over_samples(tmp_path: Path, dump: Path) -> None:
-    settings = Settings(indexes=tmp_path / "indexes", encoder="dedup-static")
+    settings = Settings(indexes=tmp_path / "indexes", encoder="dedup-static", workers=2)  # which measuring does not use
     rates = measure_rates(str(dump), settings, Silent(), (200, 400, 600))
     assert (rates.encoder, rates.measured, rates.population) == ("dedup-static", (200, 400, 600), 700)
     assert 0 < rates.distinct <= 1

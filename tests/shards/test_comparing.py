@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from engines.pools import Here
@@ -10,6 +12,9 @@ from shards.cases import Case, same
 from dedup.engines import Engine
 from dedup.errors import EngineError
 from dedup.questions import Metric
+from dedup.settings import Settings
+from dedup.shards.columns import as_batch
+from dedup.shards.course import work_folder
 from dedup.shards.joining import join_bins
 
 
@@ -47,6 +52,36 @@ def test_more_cells_are_visited_as_in_one_piece(tmp_path, monkeypatch):
     compared = case.in_shards(tmp_path, Engine(Here(2)), shard_size=400)
     assert case.joined.visits == compared.joined.visits == 5
     assert same(compared.joined.pairs, case.joined.pairs)
+
+
+def test_what_a_stopped_run_left_goes_with_the_next_one_and_other_databases_keep_theirs(tmp_path):
+    case = Case(Metric.EUCLIDEAN, in_cells=False)
+    settings = Settings(indexes=tmp_path, work_dir=str(tmp_path / "shared"))
+    elsewhere = work_folder(replace(settings, db="sqlite:///elsewhere.db")).of("compare-0")
+    for folder in (work_folder(settings).of("compare-of-yesterday"), elsewhere):
+        folder.write("a.arrow", [as_batch({"row": np.arange(3)})])
+    case.in_shards(tmp_path, Engine(Here(2)), work_dir=settings.work_dir)
+    assert [file.name for file in (tmp_path / "shared").rglob("*") if file.is_file()] == ["a.arrow"]
+    assert elsewhere.has("a.arrow")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("sqlite:///a.db", "sqlite:////{here}/a.db", True),
+        ("sqlite:///a.db", "sqlite:///b.db", False),
+        ("postgresql://me:secret@host/a", "postgresql+psycopg://you@host/a", True),
+        ("postgresql://host/a", "postgresql://host/b", False),
+        ("postgresql://host/a", "postgresql://other/a", False),
+        ("postgresql:///a?host=/run/x", "postgresql:///a?host=/run/y", False),
+    ],
+)
+def test_a_database_has_a_folder_of_its_own_whoever_works_on_it(tmp_path, monkeypatch, one, other, same):
+    monkeypatch.chdir(tmp_path)
+    here = str(tmp_path).lstrip("/")
+    folders = [work_folder(Settings(db=db.format(here=here), work_dir="work")) for db in (one, other)]
+    assert (folders[0] == folders[1]) == same
+    assert {folder.uri for folder in folders} == {str(tmp_path / "work")}, "workers may have another current folder"
 
 
 def test_after_a_failure_only_what_was_not_finished_is_done_again(case, tmp_path, monkeypatch):
