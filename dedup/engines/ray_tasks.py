@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from dedup.engines.protocol import WAITING, Failed, Task, attempted
 from dedup.errors import EngineError, first_line
 
 _INSTALL = "pip install 'question-dedup[ray]'"
+_PATIENCE = 10.0  # seconds for a connection to a cluster
 _INHERITED = ("PYTHONPATH", "XDG_CACHE_HOME")  # what a worker has to know of where the program and its models are
 
 
@@ -90,6 +92,8 @@ def ray_tasks(address: str | None, count: int) -> Iterator[RayTasks]:
     variables = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     # What has asked for no GPU sees none: else every task of a node would put its model on the one that it has.
     variables |= {"OMP_NUM_THREADS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
+    if address:
+        _require_listener(address)
     here: dict[str, Any] = {} if address else {"num_cpus": count or os.cpu_count(), "include_dashboard": False}
     try:
         ray.init(
@@ -100,13 +104,28 @@ def ray_tasks(address: str | None, count: int) -> Iterator[RayTasks]:
             **here,
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise EngineError(
-            f"there is no Ray cluster at {address or 'this machine'} ({first_line(error)[:120]}); start one with "
-            "`ray start --head`, or leave --address out"
-        ) from error
+        raise _no_cluster(address or "this machine", error) from error
     try:
         resources: Any = ray.cluster_resources  # Ray's own code says nothing of its types
         there = resources()
         yield RayTasks(ray, count or max(1, int(there.get("CPU", 1))), int(there.get("GPU", 0)))
     finally:
         ray.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    """Make sure that somebody listens at HOST:PORT: Ray itself would go on trying for a quarter of an hour."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # "auto": Ray knows by a file of this machine
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(where: str, error: Exception) -> EngineError:
+    return EngineError(
+        f"there is no Ray cluster at {where} ({first_line(error)[:120]}); start one with `ray start --head`, or leave "
+        "--address out"
+    )

@@ -113,3 +113,13 @@ def test_without_ray_its_install_line_is_given(monkeypatch):
         opened_engine(Settings(engine=EngineKind.RAY)),
     ):
         pass
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999"])
+def test_an_address_where_nobody_listens_is_refused_at_once(address):
+    pytest.importorskip("ray", reason="Ray is not installed", exc_type=ImportError)
+    with (
+        pytest.raises(EngineError, match=rf"^there is no Ray cluster at {address} \(.*ray start --head"),
+        opened_engine(Settings(engine=EngineKind.RAY, address=address)),
+    ):
+        pass
