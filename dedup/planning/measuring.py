@@ -57,7 +57,7 @@ def measure_rates(dump: str, settings: Settings, progress: Progress, sizes: Sequ
     Raises
     ------
     DumpError
-        Where the dump has fewer questions than the second of ``sizes``.
+        Where the dump has fewer questions than the second of ``sizes``, or its samples cannot be joined in cells.
     """
     with tempfile.TemporaryDirectory() as folder:
         parts, there = _parts(dump, settings, sizes, Path(folder))
@@ -74,6 +74,13 @@ def measure_rates(dump: str, settings: Settings, progress: Progress, sizes: Sequ
                 advance(count)
         limits = measure_limits(Path(folder))
     exact, *measured = measured
+    # One that missed the recall floor compared all with all in the end.
+    measured = [each for each in measured if each.stages["join"].unit == "cells"]
+    if not measured:
+        raise DumpError(
+            f"joins in cells of samples of {dump} all missed the recall floor {settings.recall_floor:g}, so nothing "
+            "can be said of larger ones; give another dump, or a lower DEDUP_RECALL_FLOOR"
+        )
     compared = exact.stages["join"].took.core_seconds / exact.work.units("comparisons")
     last = measured[-1].work
     return Rates(
@@ -81,7 +88,7 @@ def measure_rates(dump: str, settings: Settings, progress: Progress, sizes: Sequ
         cores=core_count(),
         encoder=encoder.name,
         dimension=encoder.dimension,
-        measured=tuple(count for count, _ in parts),
+        measured=tuple(int(each.work.questions) for each in (exact, *measured)),
         distinct=last.texts / last.questions,
         population=there,
         pairs_per_text=last.pairs / last.texts * there / last.questions,

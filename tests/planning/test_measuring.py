@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from corpora import many_questions
 
 from dedup.errors import DumpError
-from dedup.planning import Machines, plan_run
+from dedup.pipeline import RunResult
+from dedup.planning import Machines, measuring, plan_run
 from dedup.planning.measuring import measure_rates
 from dedup.planning.workload import TERMS
-from dedup.progress import Silent
-from dedup.settings import Settings
+from dedup.progress import Silent, Stopwatch
+from dedup.settings import IndexKind, Settings
 
 
 @pytest.fixture
@@ -41,3 +44,21 @@ def test_a_dump_that_is_too_small_is_refused(tmp_path: Path, dump: Path) -> None
     settings = Settings(indexes=tmp_path / "indexes", encoder="dedup-static")
     with pytest.raises(DumpError, match=r"has 700 questions, rates are measured on 50,000 or more"):
         measure_rates(str(dump), settings, Silent())
+
+
+def test_runs_that_compared_all_with_all_in_the_end_tell_no_rates(
+    tmp_path: Path, dump: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(indexes=tmp_path / "indexes", encoder="dedup-static")
+    run = measuring.run
+
+    def missing_the_floor(dumps: list[str], own: Settings, *, progress: Stopwatch) -> RunResult:
+        result = run(dumps, own, progress=progress)
+        if own.index is IndexKind.PQ:
+            progress.stages["join"] = replace(progress.stages["join"], unit="rows")
+        return result
+
+    monkeypatch.setattr(measuring, "run", missing_the_floor)
+    monkeypatch.setattr(measuring, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
+    with pytest.raises(DumpError, match=r"all missed the recall floor 0\.99.*give another dump, or a lower"):
+        measure_rates(str(dump), settings, Silent(), (200, 400))
