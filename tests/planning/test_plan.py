@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -151,3 +152,11 @@ def test_the_command_prints_a_plan_as_text_and_as_json(tmp_path: Path) -> None:
 def test_a_machine_without_a_limit_on_storage_is_never_held_up_by_it() -> None:
     plan = plan_run(1e8, 384, replace(machines(8), storage=inf), RATES)
     assert all(stage.saturates != "storage" for stage in plan.stages)
+
+
+def test_nothing_is_measured_that_cannot_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    dump = tmp_path / "not-looked-at.csv"
+    refused = CliRunner().invoke(cli, ["plan", "--measure", str(dump), "--indexes", str(tmp_path / "file" / "indexes")])
+    assert isinstance(refused.exception, SettingsError)
+    assert re.match(r"rates cannot be kept in .*indexes \(Not a directory\); give a folder", str(refused.exception))
