@@ -34,8 +34,17 @@ def settings_to_go_on(store: Store, resolved: Resolved) -> Settings:
         return resolved.settings
     run = service.run.settings
     taken_over = {name: run.get(name, getattr(resolved.settings, name)) for name in ("prior", "recall_floor")}
-    taken_over["index"] = IndexKind(run["index"])
+    taken_over["index"] = index_as_built(store, service)
     return _as_recorded(service, resolved, taken_over)
+
+
+def index_as_built(store: Store, service: InService) -> IndexKind:
+    """Return the kind of index that the run in service was told to build.
+
+    Where its vectors were in PostgreSQL, and a backup was restored into SQLite, what fits the corpus.
+    """
+    kind = IndexKind(service.run.settings["index"])
+    return IndexKind.AUTO if kind is IndexKind.PGVECTOR and not store.takes_vectors else kind
 
 
 def _as_recorded(service: InService, resolved: Resolved, others: Mapping[str, Any]) -> Settings:

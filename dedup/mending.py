@@ -15,7 +15,7 @@ from dedup.artifacts import remove
 from dedup.encoders import VECTORS, VectorStore, encode_missing
 from dedup.errors import ArtifactDamaged, GenerationMismatch
 from dedup.features import count_words, describe
-from dedup.in_service import settings_in_service
+from dedup.in_service import index_as_built, settings_in_service
 from dedup.index import (
     FaissIndex,
     IndexedRows,
@@ -36,7 +36,7 @@ from dedup.reference import REFERENCE_SIZE
 from dedup.settings import IndexKind, Resolved, Settings
 from dedup.sharing import forget, share
 from dedup.soundness import Damage, Examined, Part, examine
-from dedup.store import GenerationRecord, InService, RunKind
+from dedup.store import GenerationRecord, InService, RunKind, Store
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def _mend(job: Job, resolved: Resolved, damages: Sequence[Damage]) -> tuple[list
 def _rebuild(job: Job, resolved: Resolved, service: InService) -> tuple[str, int]:
     """Build the generation in service again, of the texts that are in clusters, and put it in service."""
     store, watch = job.store, job.watch
-    settings = _as_built(settings_in_service(store, resolved), service)
+    settings = _as_built(store, settings_in_service(store, resolved), service)
     encoder, _ = load_installed(settings)
     recorded = store.encoder(service.generation.encoder_id)
     if encoder.fingerprint != recorded.fingerprint:
@@ -144,10 +144,10 @@ def _rebuild(job: Job, resolved: Resolved, service: InService) -> tuple[str, int
     return name, encoded
 
 
-def _as_built(settings: Settings, service: InService) -> Settings:
+def _as_built(store: Store, settings: Settings, service: InService) -> Settings:
     """Return the settings with those by which the run in service built its index."""
-    run = service.run.settings
-    return replace(settings, index=IndexKind(run.get("index", settings.index)), recall_floor=float(run["recall_floor"]))
+    floor = float(service.run.settings["recall_floor"])
+    return replace(settings, index=index_as_built(store, service), recall_floor=floor)
 
 
 def _paths(damages: Sequence[Damage], part: Part) -> list[Path]:

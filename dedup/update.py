@@ -118,6 +118,12 @@ def update(job: Job, news: News, *, going_on: bool) -> Updated:
     vectors = VectorStore(settings.indexes / VECTORS, encoder.fingerprint)
     if service is not None and service.generation.kind == IndexKind.PGVECTOR:
         borrow_vectors(store, settings.indexes, service.generation.name, encoder, vectors)
+        if settings.index is not IndexKind.PGVECTOR and store.takes_vectors:
+            log.warning(
+                "other machines may search the vectors in the database; this job puts an index in %s in service, which "
+                "they do not have: with --index pgvector it stays shared",
+                settings.indexes,
+            )
     known = load_known_pairs(settings.indexes, store) if going_on else None
     encoded, unpublished = 0, list[str]()
     for attempt in range(_ATTEMPTS):

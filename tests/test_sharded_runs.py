@@ -92,6 +92,21 @@ def test_a_killed_run_goes_on_and_ends_as_one_by_threads(tmp_path, dump, undistu
     assert_same(recorded(settings), undisturbed)
 
 
+def test_sigterm_ends_a_run_on_ray_in_one_line(tmp_path, dump):
+    """Ray has a handler of its own, which would end the process with 15, wherever it is."""
+    pytest.importorskip("ray", reason="Ray is not installed", exc_type=ImportError)
+    settings = settings_in(tmp_path / "stopped")
+    with command(settings, dump, "--engine", "ray", "--workers", "2", "--shard-size", "100") as stopped:
+        until(lambda: any((settings.indexes / "work").glob("*/compare-*/described-*")) or stopped.poll() is not None)
+        stopped.terminate()
+        _, said = stopped.communicate(timeout=240)
+    assert stopped.returncode == 143
+    assert "SIGTERM received at" not in said
+    assert said.splitlines()[-1].startswith("dedup: ")
+    with Store.open(settings.db, create=False) as store:
+        assert "SIGTERM" in str(store.last_run().error)
+
+
 class StoppedAt(Silent):
     """Stops an object store when a stage begins."""
 

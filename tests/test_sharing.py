@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,9 +19,9 @@ from sqlalchemy import make_url
 
 from dedup.backup import restore, save
 from dedup.classifier import load_classifier, save_classifier
-from dedup.errors import ArtifactDamaged, StoreError
+from dedup.errors import ArtifactDamaged, Interrupted, StoreError
 from dedup.generations import list_generations, prune, roll_back, verify_generations
-from dedup.in_service import settings_in_service
+from dedup.in_service import settings_in_service, settings_to_go_on
 from dedup.index import TableIndex
 from dedup.mending import repair
 from dedup.pipeline import reindex, run
@@ -208,6 +209,21 @@ def test_a_restored_backup_has_its_index_built_again(here: Settings, there: Sett
     assert plain(answers(there)) == before
 
 
+def test_a_backup_restored_into_sqlite_has_an_index_of_files_built(
+    here: Settings, settings: Settings, tmp_path: Path
+) -> None:
+    run(dump(tmp_path, MANY), here)
+    before = plain(answers(here))
+    save(here, tmp_path / "backup")
+    restore(settings, tmp_path / "backup", force=True)
+    with pytest.raises(ArtifactDamaged, match=r"is in PostgreSQL, not in this database; run `dedup run`"):
+        answers(settings)
+    assert repair(Resolved(settings, dict.fromkeys(SETTING_NAMES, "--flag"))).after.damages == ()
+    assert plain(answers(settings)) == before
+    with Store.open(settings.db) as store:
+        assert settings_to_go_on(store, Resolved(settings, dict.fromkeys(SETTING_NAMES, "default"))).index == "auto"
+
+
 def test_sqlite_and_vectors_too_long_are_refused_in_one_line(
     here: Settings, settings: Settings, tmp_path: Path
 ) -> None:
@@ -361,3 +377,22 @@ def test_a_graph_that_outgrows_the_memory_of_the_server_is_warned_of(
             caplog.clear()
             store.create_vectors(f"generation-{name}", vectors, Metric.EUCLIDEAN, graph=True, advance=abs)
             assert [record.levelname for record in caplog.records] == ["WARNING"] * warned
+
+
+def test_a_graph_in_the_making_is_given_up_where_the_work_is_interrupted(
+    here: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dedup.store.vectors._ASKED_EVERY", 0.05)
+    vectors = np.random.default_rng(5).normal(size=(60_000, 64)).astype(np.float32)
+    told: list[int] = []
+
+    def stop(count: int) -> None:
+        told.append(count)
+        raise Interrupted(signal.SIGTERM)
+
+    with Store.open(here.db) as store:
+        with pytest.raises(Interrupted):
+            store.create_vectors("generation-stopped", vectors, Metric.EUCLIDEAN, graph=True, advance=stop)
+        assert told[0] < 60_000, "not at the end"
+        assert len(told) == 1
+    assert tables(here) == []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
-from math import inf
+from math import inf, isnan
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,11 @@ from dedup.settings import Resolved, parse_size
 
 if TYPE_CHECKING:
     from dedup.planning import Plan, Rates
+
+
+log = logging.getLogger(__name__)
+
+_MOST_QUESTIONS = 1e15
 
 
 class Size(click.ParamType[int]):
@@ -33,7 +39,9 @@ class Size(click.ParamType[int]):
 
 
 @click.command()
-@click.option("--questions", type=click.FloatRange(1), metavar="N", help="How many questions, such as 1e9.")
+@click.option(
+    "--questions", type=click.FloatRange(1, _MOST_QUESTIONS), metavar="N", help="How many questions, such as 1e9."
+)
 @click.option(
     "--dim", type=click.IntRange(1), metavar="D", help="Components of a vector. [those of the rates' encoder]"
 )
@@ -76,6 +84,8 @@ def plan(
         if measure is None:
             raise click.UsageError("say how many --questions, or --measure DUMP")
         return
+    if isnan(questions):
+        raise click.BadParameter("nan is no number of questions", param_hint="--questions")
     machines = Machines(
         nodes=nodes,
         cores=cores or rates.cores,
@@ -84,6 +94,12 @@ def plan(
         storage=storage or min(rates.reading, rates.writing) or inf,
     )
     planned = plan_run(questions, dim or rates.dimension, machines, rates)
+    if planned.memory_per_node > memory_per_node:
+        log.warning(
+            "this takes %.1f GB in the memory of a node, which has %.1f: more --nodes, or more of it",
+            planned.memory_per_node / 1e9,
+            memory_per_node / 1e9,
+        )
     if as_json:
         print_json({"rates_of": rates.machine, "measured_on": rates.measured, **asdict(planned)})
     else:

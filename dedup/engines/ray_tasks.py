@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -95,6 +97,7 @@ def ray_tasks(address: str | None, count: int) -> Iterator[RayTasks]:
     if address:
         _require_listener(address)
     here: dict[str, Any] = {} if address else {"num_cpus": count or os.cpu_count(), "include_dashboard": False}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         ray.init(
             address=address or "local",  # without one it would join whatever cluster it finds
@@ -105,6 +108,10 @@ def ray_tasks(address: str | None, count: int) -> Iterator[RayTasks]:
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise _no_cluster(address or "this machine", error) from error
+    finally:  # Ray's own would end this process, with the signal's number, in the middle of whatever it is at
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():
+                signal.signal(number, handler or signal.SIG_DFL)
     try:
         resources: Any = ray.cluster_resources  # Ray's own code says nothing of its types
         there = resources()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 from types import FrameType
 
 import uvicorn
 
 from dedup.cores import one_core_a_thread
+from dedup.errors import DedupError
 from dedup.service.access import require_safe_host
 from dedup.service.app import create_app
 from dedup.service.engine import Limits, Service
@@ -27,11 +29,12 @@ def serve(resolved: Resolved, *, host: str, port: int, limits: Limits) -> None:
     Raises
     ------
     DedupError
-        Where the database cannot be opened, or ``host`` is open to others and no token exists.
+        Where the database cannot be opened, ``host`` is open to others and no token exists, or the port is taken.
     """
     one_core_a_thread()
     with Store.open(resolved.settings.db) as store:
         require_safe_host(store, host)
+        _require_port(host, port)
         if not store.has_tokens():
             log.warning(
                 "no access token exists: everybody on this machine may read and write; "
@@ -50,6 +53,18 @@ def serve(resolved: Resolved, *, host: str, port: int, limits: Limits) -> None:
             server_header=False,
             timeout_graceful_shutdown=DRAINED,
         )
+
+
+def _require_port(host: str, port: int) -> None:
+    """Make sure that the server can listen there: uvicorn would say so in its own words, and exit with 3."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except (OSError, OverflowError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise DedupError(
+            f"nothing can listen on {host}, port {port} ({said}); give another --host or --port"
+        ) from error
 
 
 def _already_stopped(_number: int, _frame: FrameType | None) -> None:

@@ -123,6 +123,8 @@ class PostgresVectors:
 
     @contextmanager
     def _reading(self) -> Iterator[Any]:
+        if self._database.is_sqlite:  # a backup was restored into another kind of database
+            raise ArtifactDamaged(f"the table {self.name} of vectors is in PostgreSQL, not in this database; {_REMEDY}")
         try:
             with self._database.reading() as connection:
                 driver: Any = connection.connection.driver_connection
@@ -147,6 +149,11 @@ class SharedVectors:
     """The store's tables of vectors. Satisfies `dedup.index.VectorTables`."""
 
     _database: Database
+
+    @property
+    def takes_vectors(self) -> bool:
+        """Whether the database is of the kind that `require_vectors` asks for."""
+        return not self._database.is_sqlite
 
     def require_vectors(self) -> None:
         """Make sure that vectors can be put here and searched.
@@ -223,6 +230,7 @@ class SharedVectors:
         """Say how many of so many rows are in an index that ``maker`` makes meanwhile, as the server counts them."""
         driver: Any = maker.connection.dbapi_connection
         making, ended, seen = driver.info.backend_pid, Event(), 0
+        stopped: list[BaseException] = []
 
         def watch() -> None:
             nonlocal seen
@@ -230,13 +238,22 @@ class SharedVectors:
                 while not ended.wait(_ASKED_EVERY):
                     with self._database.reading() as connection:
                         done = connection.exec_driver_sql(_HOW_FAR, {"pid": making}).scalar_one_or_none() or 0
-                    advance(max(0, done - seen))
+                    try:
+                        advance(max(0, done - seen))
+                    except BaseException as stop:  # by a signal: nobody waits half an hour for the rest
+                        stopped.append(stop)
+                        driver.cancel_safe()
+                        return
                     seen = max(seen, done)
 
         watcher = Thread(target=watch, daemon=True)
         watcher.start()
         try:
             yield
+        except Exception:
+            if stopped:
+                raise stopped[0] from None
+            raise
         finally:
             ended.set()
             watcher.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import sys
 
 import pytest
@@ -55,3 +56,11 @@ def test_verdicts_are_given_by_keys_and_taken_back(
     assert (undone.left, undone.right) == (different.left, different.right) != (skipped.left, skipped.right)
     found = dedup("review", "--estimates", "--json").json
     assert set(found) == {"threshold", "precision", "recall", "disagreements"}
+
+
+def test_a_port_that_is_taken_is_refused_in_one_line(dedup: Dedup, run_kitchen: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused = dedup("serve", "--port", str(taken.getsockname()[1]))
+    assert refused.code == 1
+    assert "nothing can listen on 127.0.0.1, port" in refused.err
+    assert "Address already in use" in refused.err

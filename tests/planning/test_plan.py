@@ -144,6 +144,8 @@ def test_the_command_prints_a_plan_as_text_and_as_json(tmp_path: Path) -> None:
     as_json = CliRunner().invoke(cli, ["plan", *arguments, "--json"], catch_exceptions=False)
     assert '"hours"' in as_json.output
     assert CliRunner().invoke(cli, ["plan"], obj=None).exit_code == 2
+    for number in ("nan", "1e300", "inf", "0"):
+        assert CliRunner().invoke(cli, ["plan", "--questions", number]).exit_code == 2
     wrong = CliRunner().invoke(cli, ["plan", "--questions", "1e9", "--memory-per-node", "much"])
     assert wrong.exit_code == 2
     assert "a size in bytes, such as 2GB" in wrong.output
