@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,12 +15,12 @@ from dedup.artifacts import MANIFEST, damage, read_manifest
 from dedup.classifier import damaged_classifiers
 from dedup.encoders import open_segment, segment_folder, stored_keys, stored_segments
 from dedup.encoders.prepared import prepared_networks
-from dedup.errors import ArtifactDamaged, StoreError
+from dedup.errors import ArtifactDamaged, DedupError, StoreError
 from dedup.index import generation_names, living_keys, needed_segments, read_rows, table_of
 from dedup.progress import Progress
 from dedup.questions import Keys
 from dedup.settings import IndexKind, Settings
-from dedup.sharing import table_damage
+from dedup.sharing import fetch, table_damage
 from dedup.store import InService, Store, display_url
 
 _NAMED = 20  # questions at fault that are named
@@ -162,6 +163,16 @@ def _record_damage(store: Store, questions: int, progress: Progress) -> Iterator
         yield Damage(Part.RESULTS, store.display_url, said)
 
 
+def _said_of_shared(store: Store, name: str) -> list[str]:
+    """Return what is wrong with a shared generation that was never fetched here; it is, for this alone."""
+    with tempfile.TemporaryDirectory() as elsewhere:
+        try:
+            fetch(store, Path(elsewhere), name)
+        except DedupError as error:
+            return [_said(error)]
+        return [each.said for each in shared_damage(store, Path(elsewhere), name)]
+
+
 def _service_damage(store: Store, settings: Settings) -> Iterator[Damage]:
     """Yield where what is in service does not belong together; what is wrong with its files is known already."""
     service = store.in_service()
@@ -173,8 +184,9 @@ def _service_damage(store: Store, settings: Settings) -> Iterator[Damage]:
             said = f"{name} is in service, and its vectors are not in the database"
             yield Damage(Part.GENERATION, str(path), said)
             return
-        if not path.is_dir():
-            return  # whoever needs its files fetches them
+        if not path.is_dir():  # whoever needs its files fetches them
+            yield from (Damage(Part.GENERATION, str(path), said) for said in _said_of_shared(store, name))
+            return
     if not path.is_dir():
         yield Damage(Part.GENERATION, str(path), f"{path} is in service and is not there")
         return

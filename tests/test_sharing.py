@@ -184,6 +184,9 @@ def test_damage_is_named_and_mended(here: Settings, there: Settings, tmp_path: P
         connection.execute(f"DELETE FROM {table} WHERE number = 7")
     (damage,) = examine(here, Silent()).damages
     assert damage.said == f"the table {table} has 299 of the generation's 300 vectors"
+    (damage,) = examine(there, Silent()).damages
+    assert damage.said == f"the table {table} has 299 of the generation's 300 vectors", "on a machine that has no files"
+    assert not any(there.indexes.glob("generation-*"))
     with Store.open(here.db) as store:
         assert len(verify_generations(store, here.indexes, [store.shared_generations()[0]])) == 1
     mended = repair(Resolved(here, dict.fromkeys(SETTING_NAMES, "--flag")))
