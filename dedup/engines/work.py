@@ -125,7 +125,7 @@ class WorkFolder:
             yield files, "/".join(part for part in (folder.rstrip("/"), self.below, name) if part)
         except OSError as error:
             raise EngineError(
-                f"the work folder {shown_uri(self.uri)} cannot be used ({first_line(error)[:240]}); "
+                f"the work folder {shown_uri(self.uri)} cannot be used ({first_line(error)[:320]}); "
                 "mend it or choose another one with --work-dir"
             ) from error
 
