@@ -22,7 +22,6 @@ from dedup.classifier import load_classifier, save_classifier
 from dedup.errors import ArtifactDamaged, Interrupted, StoreError
 from dedup.generations import list_generations, prune, roll_back, verify_generations
 from dedup.in_service import settings_in_service, settings_to_go_on
-from dedup.index import TableIndex
 from dedup.mending import repair
 from dedup.pipeline import reindex, run
 from dedup.progress import Silent
@@ -338,48 +337,6 @@ def test_retries_are_bounded_and_for_what_was_given_up_alone(
     with pytest.raises(StoreError):
         retried(work)(psycopg.errors.UniqueViolation())
     assert len(calls) == 1
-
-
-def test_the_dead_and_the_rows_of_later_generations_are_passed_over(here: Settings) -> None:
-    random = np.random.default_rng(5)
-    vectors = random.normal(size=(400, 16)).astype(np.float32)
-    with Store.open(here.db) as store:
-        table = store.create_vectors("generation-rows", vectors, Metric.EUCLIDEAN, graph=True, advance=abs)
-        dead = np.zeros(300, dtype=bool)
-        dead[:90] = True
-        index = TableIndex(table, Metric.EUCLIDEAN, 1.0, 40, dead)
-        found = index.search(vectors[:20], 5)
-        assert found.rows.min() >= 90
-        assert found.rows.max() < 300
-        expected = np.sort(np.linalg.norm(vectors[:20, None] - vectors[None, 90:300], axis=2), axis=1)[:, :5]
-        np.testing.assert_allclose(found.distance, expected, rtol=1e-5)
-        table.append(400, np.repeat(vectors[:1], 60, axis=0))
-        assert np.isfinite(index.search(vectors[:1], 210).distance).all(), "all that are alive, behind 60 nearer ones"
-
-
-def test_how_far_a_graph_is_is_told_while_it_is_made(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dedup.store.vectors._ASKED_EVERY", 0.01)
-    vectors = np.random.default_rng(5).normal(size=(6000, 64)).astype(np.float32)
-    told: list[int] = []
-    with Store.open(here.db) as store:
-        for graph in (True, False):
-            told.clear()
-            store.create_vectors(f"generation-{graph}", vectors, Metric.EUCLIDEAN, graph=graph, advance=told.append)
-            assert sum(told) == 6000
-            assert (sum(count > 0 for count in told) > 1) == graph
-
-
-def test_a_graph_that_outgrows_the_memory_of_the_server_is_warned_of(
-    here: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    vectors = np.random.default_rng(5).normal(size=(3000, 384)).astype(np.float32)
-    with Store.open(here.db) as store:
-        for name, most, warned in (("fits", 2 << 30, 0), ("outgrows", 1 << 20, 1)):
-            monkeypatch.setattr("dedup.store.vectors._MOST_MEMORY", most)
-            monkeypatch.setattr("dedup.store.vectors._OF_A_NODE", 40_000 if warned else 1224)
-            caplog.clear()
-            store.create_vectors(f"generation-{name}", vectors, Metric.EUCLIDEAN, graph=True, advance=abs)
-            assert [record.levelname for record in caplog.records] == ["WARNING"] * warned
 
 
 def test_a_graph_in_the_making_is_given_up_where_the_work_is_interrupted(

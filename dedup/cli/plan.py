@@ -69,13 +69,14 @@ def plan(
 
     From rates that --measure has measured on this machine, or else those of a reference machine.
     """
-    from dedup.planning import Machines, kept_rates, plan_run, require_place, save_rates, shipped_rates
+    from dedup.planning import Machines, kept_rates, plan_run, save_rates, shipped_rates
 
     indexes = resolved.settings.indexes
     if measure is not None:
+        from dedup.artifacts import require_writable
         from dedup.planning.measuring import measure_rates
 
-        require_place(indexes)
+        require_writable(indexes)
         rates = measure_rates(measure, resolved.settings, shown_progress())
         click.echo(f"Measured, and kept in {save_rates(rates, indexes)}.", err=True)
     else:

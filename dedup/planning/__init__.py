@@ -1,7 +1,7 @@
 """What a run over a corpus would take, on how many machines it is given, before anyone rents them."""
 
 from dedup.planning.plan import Machines, Plan, StagePlan, plan_run
-from dedup.planning.rates import Rates, kept_rates, require_place, save_rates, shipped_rates
+from dedup.planning.rates import Rates, kept_rates, save_rates, shipped_rates
 
 __all__ = [
     "Machines",
@@ -10,7 +10,6 @@ __all__ = [
     "StagePlan",
     "kept_rates",
     "plan_run",
-    "require_place",
     "save_rates",
     "shipped_rates",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
@@ -59,24 +58,6 @@ def kept_rates(indexes: Path) -> Rates | None:
     """Return the rates measured here, None where there are none; SettingsError where the file cannot be read."""
     file = indexes / FILE
     return _read(file) if file.is_file() else None
-
-
-def require_place(indexes: Path) -> None:
-    """Make sure that rates can be kept in a folder of indexes, before minutes go into measuring them.
-
-    Raises
-    ------
-    SettingsError
-        Where nothing can be written there.
-    """
-    try:
-        indexes.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=indexes):
-            pass
-    except OSError as error:
-        raise SettingsError(
-            f"rates cannot be kept in {indexes} ({error.strerror}); give a folder that can be written to with --indexes"
-        ) from error
 
 
 def save_rates(rates: Rates, indexes: Path) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
 
@@ -234,17 +234,17 @@ class SharedVectors:
 
         def watch() -> None:
             nonlocal seen
-            with suppress(StoreError):  # the maker says so as well
+            try:
                 while not ended.wait(_ASKED_EVERY):
                     with self._database.reading() as connection:
                         done = connection.exec_driver_sql(_HOW_FAR, {"pid": making}).scalar_one_or_none() or 0
-                    try:
-                        advance(max(0, done - seen))
-                    except BaseException as stop:  # by a signal: nobody waits half an hour for the rest
-                        stopped.append(stop)
-                        driver.cancel_safe()
-                        return
+                    advance(max(0, done - seen))
                     seen = max(seen, done)
+            except StoreError:
+                return  # the maker says so as well
+            except BaseException as stop:  # by a signal: nobody waits half an hour for the rest
+                stopped.append(stop)
+                driver.cancel_safe()
 
         watcher = Thread(target=watch, daemon=True)
         watcher.start()
