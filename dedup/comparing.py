@@ -94,7 +94,7 @@ def _sample(job: Job, state: State, traits: TextTraits | None) -> Sample:
 
 def _in_shards(job: Job, models: Models, state: State, *, in_cells: bool) -> Compared:
     corpus = ShardedCorpus(state.texts.keys, state.embeddings, job.store.texts_in_order)
-    with opened_engine(job.settings) as engine:
+    with opened_engine(job.settings, job.store.task_queue) as engine:
         return compare_in_shards(
             corpus, models.classifier, job.settings, margin=MARGIN, in_cells=in_cells, engine=engine, progress=job.watch
         )

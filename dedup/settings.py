@@ -63,10 +63,11 @@ class OnError(StrEnum):
 
 
 class EngineKind(StrEnum):
-    """Where shards are worked on: by this machine, or by a Ray cluster."""
+    """Where shards are worked on: by this machine, a Ray cluster, or workers that claim them in the database."""
 
     LOCAL = "local"
     RAY = "ray"
+    DATABASE = "database"
 
 
 def _setting(default: Any, about: str, parse: Callable[[Any], Any]) -> Any:
@@ -233,13 +234,17 @@ class Settings:
         None, "the most memory a run may take, such as 2GB; by default as little as the corpus needs", parse_size
     )
     engine: EngineKind = _setting(
-        EngineKind.LOCAL, "where a corpus is compared: local (this machine) or ray (a cluster)", _one_of(EngineKind)
+        EngineKind.LOCAL,
+        "where a corpus is compared: local (this machine), ray (a cluster), or database (wherever dedup work runs)",
+        _one_of(EngineKind),
     )
     address: str | None = _setting(
         None, "the Ray cluster to join, auto: the one of this machine; by default one is started here", _optional_text
     )
     workers: int = _setting(
-        0, "how many processes compare shards; 0: threads of one (local), all processors (ray)", _at_least(0)
+        0,
+        "how many processes work on shards; 0: threads of one (local), all processors (ray), workers there (database)",
+        _at_least(0),
     )
     work_dir: str | None = _setting(
         None, "the folder or URI (s3://...) of shards on their way; by default in the indexes folder", _optional_text

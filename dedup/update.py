@@ -366,7 +366,7 @@ def _encode(job: Job, encoder: Encoder, vectors: VectorStore, keys: Keys) -> Enc
         return Encoded(encode_missing(encoder, vectors, keys, store.texts, job.watch))
     if not len(vectors.missing(keys)):
         return Encoded(0)
-    with opened_engine(settings) as engine:
+    with opened_engine(settings, store.task_queue) as engine:
         return encode_in_shards(encoder, vectors, keys, store.texts, settings, engine, job.watch)
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
 
-pytest_plugins = ["corpora", "databases", "object_stores"]
+pytest_plugins = ["corpora", "databases", "object_stores", "sharded"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,101 +2,44 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
-from corpora import many_questions, write_csv
 from object_stores import ObjectStore
 from processes import until
+from sharded import assert_same, finish, recorded, run_command, settings_in
 
 from dedup.errors import ShardFailed
 from dedup.pipeline import run
 from dedup.progress import Silent
-from dedup.settings import FAST_ENCODER, IndexKind, Settings
-from dedup.store import Recorded, Store
+from dedup.settings import FAST_ENCODER, IndexKind
+from dedup.store import Store
 
 pytestmark = pytest.mark.slow
 
-QUESTIONS = 3000
-
-
-def command(settings: Settings, dump: str, *more: str) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DEDUP_")}
-    environment |= {
-        "DEDUP_DB": settings.db,
-        "DEDUP_INDEXES": str(settings.indexes),
-        "DEDUP_REPORTS": str(settings.reports),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    arguments = [sys.executable, "-m", "dedup.cli", "run", dump, "--fast", "--threshold", "0.8", "--index", "flat"]
-    return subprocess.Popen([*arguments, *more], env=environment, stderr=subprocess.PIPE, text=True)
-
-
-def settings_in(folder: Path) -> Settings:
-    folder.mkdir()
-    return Settings(db=f"sqlite:///{folder / 'dedup.db'}", indexes=folder / "indexes", reports=folder / "reports")
-
-
-def recorded(settings: Settings) -> Recorded:
-    with Store.open(settings.db, create=False) as store:
-        return store.recorded()
-
-
-@pytest.fixture(scope="module")
-def dump(tmp_path_factory) -> str:
-    return write_csv(tmp_path_factory.mktemp("dump") / "questions.csv", many_questions(QUESTIONS))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, dump) -> Recorded:
-    """What a run by threads records."""
-    settings = settings_in(tmp_path_factory.mktemp("undisturbed") / "threads")
-    finish(settings, dump)
-    found = recorded(settings)
-    assert len(found.pairs.left) > 100
-    return found
-
-
-def finish(settings: Settings, dump: str, *more: str) -> None:
-    with command(settings, dump, *more) as run:
-        _, said = run.communicate(timeout=240)
-        assert run.returncode == 0, said
-
-
-def assert_same(ours: Recorded, theirs: Recorded) -> None:
-    for column in ("left", "right", "distance", "probability"):
-        assert np.array_equal(getattr(ours.pairs, column), getattr(theirs.pairs, column))
-    for column in ("question", "cluster", "probability", "weakest"):
-        assert np.array_equal(getattr(ours.clusters, column), getattr(theirs.clusters, column))
-
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
-def test_a_killed_run_goes_on_and_ends_as_one_by_threads(tmp_path, dump, undisturbed, engine):
+def test_a_killed_run_goes_on_and_ends_as_one_by_threads(tmp_path, many_dump, undisturbed, engine):
     if engine == "ray":
         pytest.importorskip("ray", reason="Ray is not installed", exc_type=ImportError)
     settings = settings_in(tmp_path / "killed")
     shards = ("--engine", engine, "--workers", "2", "--shard-size", "500")
     work = settings.indexes / "work"
-    with command(settings, dump, *shards) as killed:
+    with run_command(settings, many_dump, *shards) as killed:
         until(lambda: any(work.glob("*/compare-*/described-*")) or killed.poll() is not None)
         assert killed.poll() is None, "the run had ended before it could be killed"
         killed.kill()
-    finish(settings, dump, *shards)
+    finish(settings, many_dump, *shards)
     assert not any(work.iterdir())
     assert_same(recorded(settings), undisturbed)
 
 
-def test_sigterm_ends_a_run_on_ray_in_one_line(tmp_path, dump):
+def test_sigterm_ends_a_run_on_ray_in_one_line(tmp_path, many_dump):
     """Ray has a handler of its own, which would end the process with 15, wherever it is."""
     pytest.importorskip("ray", reason="Ray is not installed", exc_type=ImportError)
     settings = settings_in(tmp_path / "stopped")
-    with command(settings, dump, "--engine", "ray", "--workers", "2", "--shard-size", "100") as stopped:
+    with run_command(settings, many_dump, "--engine", "ray", "--workers", "2", "--shard-size", "100") as stopped:
         until(lambda: any((settings.indexes / "work").glob("*/compare-*/described-*")) or stopped.poll() is not None)
         stopped.terminate()
         _, said = stopped.communicate(timeout=240)
@@ -122,7 +65,7 @@ class StoppedAt(Silent):
 
 
 def test_on_an_object_store_a_lost_connection_ends_in_one_line_and_the_next_run_goes_on(
-    tmp_path, dump, undisturbed, object_store, monkeypatch
+    tmp_path, many_dump, undisturbed, object_store, monkeypatch
 ):
     # pyarrow tries three times each time, for six seconds.
     monkeypatch.setattr("dedup.engines.protocol._ATTEMPTS", 1)
@@ -138,13 +81,13 @@ def test_on_an_object_store_a_lost_connection_ends_in_one_line_and_the_next_run_
     lost = r"^scattering shard \d+ failed once: the work folder s3://dedup/lost cannot be used \(.*connect.*again.*$"
     try:
         with pytest.raises(ShardFailed, match=lost) as stopped:
-            run([dump], settings, progress=StoppedAt(object_store, "scatter"))
+            run([many_dump], settings, progress=StoppedAt(object_store, "scatter"))
     finally:
         object_store.start()
     assert "\n" not in str(stopped.value)
     kept = object_store.paths("lost")
     assert sum("described-" in path for path in kept) == sum("vectors-" in path for path in kept) > 1
-    result = run([dump], settings)
+    result = run([many_dump], settings)
     assert result.summary.encoded == 0
     assert not object_store.paths("lost")
     assert_same(recorded(settings), undisturbed)

@@ -37,6 +37,7 @@ from dedup.cli.serve import serve
 from dedup.cli.status import status
 from dedup.cli.token import token
 from dedup.cli.train import train
+from dedup.cli.work import work
 from dedup.errors import DedupError, ExitCode
 from dedup.settings import LogFormat
 
@@ -84,6 +85,7 @@ for command in (
     token,
     schedule,
     plan,
+    work,
     generations,
     doctor,
     backup,

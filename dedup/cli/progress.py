@@ -64,7 +64,7 @@ class Lines:
             nonlocal done, last
             done += count
             now = time.perf_counter()
-            if now - last >= _SECONDS_BETWEEN_LINES:
+            if count and now - last >= _SECONDS_BETWEEN_LINES:
                 last = now
                 rate = done / (now - start)
                 if total is None:

@@ -1,4 +1,7 @@
-"""Where shards are worked on: processes of this machine, or tasks of a Ray cluster; the result is the same."""
+"""Where shards are worked on: by processes of this machine, tasks of a Ray cluster, or workers that claim them.
+
+The result is the same.
+"""
 
 from dedup.engines.opening import opened_engine
 from dedup.engines.protocol import Engine, Failed, Task

@@ -43,9 +43,12 @@ class Processes:
             self._executor = self._started()
             return self._executor.submit(attempted, work, task)
 
-    def ended(self, started: Sequence[Future[Any]]) -> Sequence[tuple[Future[Any], Any]]:
-        """See `Pool.ended`."""
-        return [(future, _result(future)) for future in wait(started, return_when=FIRST_COMPLETED).done]
+    def ended(
+        self, started: Sequence[Future[Any]], *, seconds: float | None = None
+    ) -> Sequence[tuple[Future[Any], Any]]:
+        """See `Pool.ended`; with ``seconds``, wait no longer than that, though none has ended."""
+        done = wait(started, timeout=seconds, return_when=FIRST_COMPLETED).done
+        return [(future, _result(future)) for future in done]
 
     def close(self) -> None:
         """End the processes, also those that are at work."""

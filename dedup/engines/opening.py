@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
+from dedup.engines.claimed import ClaimedTasks, TaskQueue
 from dedup.engines.protocol import Engine
 from dedup.settings import EngineKind, Settings
 
 
 @contextmanager
-def opened_engine(settings: Settings) -> Iterator[Engine]:
+def opened_engine(
+    settings: Settings, task_queue: Callable[[], AbstractContextManager[TaskQueue]] | None = None
+) -> Iterator[Engine]:
     """Give the engine of the settings until the context ends: its processes end with it.
+
+    Parameters
+    ----------
+    task_queue
+        Opens the place where workers claim shards; `dedup.store.Store.task_queue` does.
 
     Raises
     ------
@@ -23,6 +31,11 @@ def opened_engine(settings: Settings) -> Iterator[Engine]:
 
         with ray_tasks(settings.address, settings.workers) as tasks:
             yield Engine(tasks)
+        return
+    if settings.engine is EngineKind.DATABASE:
+        assert task_queue is not None, "shards are handed out in the database of a store"
+        with task_queue() as queue:
+            yield Engine(ClaimedTasks(queue, settings.workers))
         return
     from dedup.engines.local import processes
 

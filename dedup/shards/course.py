@@ -25,7 +25,7 @@ BACKGROUND = "background.arrow"
 
 def in_shards(settings: Settings) -> bool:
     """Tell whether a corpus is compared by workers, shard by shard; else it is by threads of this process, at once."""
-    return settings.engine is EngineKind.RAY or settings.workers > 0
+    return settings.engine is not EngineKind.LOCAL or settings.workers > 0
 
 
 def work_folder(settings: Settings) -> WorkFolder:

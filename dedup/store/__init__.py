@@ -5,11 +5,11 @@ questions, `deletions` drops questions, `corpus` gives them back as arrays, `res
 which `recorded` reads and `history` remembers, `publication` says what is in service, `runs` keeps the book, `browse`,
 `paging` and `export` answer; `tokens` says who may write, `sessions` from which browser, `audit` who did, `reviews`
 what people decided and `choices` which questions they prefer; `generations` is the book of indexes, of which `vectors`
-and `shared` hold those that several machines search; `retention` forgets, `soundness` checks, `copying` gives every
-table as a file and takes it back; `locking` lets one job at a time change what is recorded. Below them `bulk` writes
-many rows at once (`sqlite_file` as SQLite's own pages), `differences` says which, `revision` counts the corpus's
-changes, `retries` begins again what the server gave up, `database` holds connections and transactions, `models` and
-`service_models` the tables, `schema` their revision.
+and `shared` hold those that several machines search; `tasks` hands out shards of work to them; `retention` forgets,
+`soundness` checks, `copying` gives every table as a file and takes it back; `locking` lets one job at a time change
+what is recorded. Below them `bulk` writes many rows at once (`sqlite_file` as SQLite's own pages), `differences` says
+which, `revision` counts the corpus's changes, `retries` begins again what the server gave up, `database` holds
+connections and transactions, `models` and `service_models` the tables, `schema` their revision.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ from dedup.store.schema import HEAD, current, prepare, upgrade
 from dedup.store.sessions import Sessions
 from dedup.store.shared import SharedGenerations
 from dedup.store.soundness import Soundness
+from dedup.store.tasks import ClaimedTask, SharedTasks
 from dedup.store.tokens import Scope, TokenRecord, Tokens
 from dedup.store.vectors import SharedVectors
 
@@ -69,6 +70,7 @@ __all__ = [
     "Act",
     "ChangedDuplicates",
     "Choice",
+    "ClaimedTask",
     "ClusterEvent",
     "ClusterEvents",
     "ClusterOrder",
@@ -149,6 +151,7 @@ class Store(
     Copying,
     SharedVectors,
     SharedGenerations,
+    SharedTasks,
 ):
     """One open database. A context manager; several processes and threads may have one each on the same database."""
 

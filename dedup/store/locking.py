@@ -53,7 +53,7 @@ class ServerLock:
             key = _key(connection)
             if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one():
                 raise Locked(self._what, _holder(connection, key) or Holder())
-            connection.exec_driver_sql(_SESSION)
+            keep_alive(connection)
             # The last statement of this session: `_holder` takes its time for that since which the lock is held.
             name = {"name": f"{command} {os.getpid()}@{socket.gethostname()}"}
             connection.execute(text("SELECT set_config('application_name', :name, false)"), name)
@@ -63,6 +63,11 @@ class ServerLock:
         """See `Lock.holder`; StoreError where the server cannot be reached."""
         with self._database.session() as connection:
             return _holder(connection, _key(connection))
+
+
+def keep_alive(connection: Connection) -> None:
+    """Let a session last as long as its client does, and end where the client's machine, or the network to it, dies."""
+    connection.exec_driver_sql(_SESSION)
 
 
 def _key(connection: Connection) -> int:
