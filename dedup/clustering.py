@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.components import components
-from dedup.gathering import Gathering, chunks, marked, selected
+from dedup.external_sort import ExternalSort, chunks, marked, selected
 from dedup.linkage import grow
 from dedup.matching import Matcher
 from dedup.questions import Float64, Int64, Pairs
@@ -50,7 +50,7 @@ def cluster_pairs(matcher: Matcher, pairs: Pairs, probability: Float64, *, thres
     left, right, sure = selected(linked, pairs.left, pairs.right, probability)
     component = components(len(matcher.embeddings), ((left[some], right[some]) for some in chunks(len(left))))
     chained = _chained(component, left)
-    surest_first = Gathering(np.int64, np.int64, np.int64, ties=True)  # pairs stand in the order of their rows
+    surest_first = ExternalSort(np.int64, np.int64, np.int64, ties=True)  # pairs stand in the order of their rows
     weakest = np.ones(len(component))  # of cliques, by their names
     for some in chunks(len(left)):
         of, probable = component[left[some]], sure[some]

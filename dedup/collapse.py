@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dedup.gathering import Gathering, chunks
+from dedup.external_sort import ExternalSort, chunks
 from dedup.memory import spacious
 from dedup.questions import Float32, Float64, Int64, Keys, Pairs, first_of_equal
 from dedup.store import RecordedPairs
@@ -44,10 +44,10 @@ def as_question_pairs(texts: Texts, ids: Int64, pairs: Pairs, probability: Float
     """
     ascending = np.sort(ids)
     representative = np.searchsorted(ascending, texts.representative)  # two places are a number that sorts as two ids
-    gathering = Gathering(np.int64, np.float32, np.float64)
+    sorting = ExternalSort(np.int64, np.float32, np.float64)
 
     def gather(one: Int64, other: Int64, distance: Float32, sure: Float64) -> None:
-        gathering.add(np.minimum(one, other) * len(ids) + np.maximum(one, other), distance, sure)
+        sorting.add(np.minimum(one, other) * len(ids) + np.maximum(one, other), distance, sure)
 
     for some in chunks(len(pairs)):
         left, right = representative[pairs.left[some]], representative[pairs.right[some]]
@@ -60,7 +60,7 @@ def as_question_pairs(texts: Texts, ids: Int64, pairs: Pairs, probability: Float
         np.zeros(copied, dtype=np.float32),
         np.ones(copied),
     )
-    right, distance, sure = gathering.in_order()
+    right, distance, sure = sorting.in_order()
     left = spacious((len(right),), np.int64)
     for some in chunks(len(right)):
         left[some], right[some] = (ascending[places] for places in np.divmod(right[some], len(ids)))

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dedup.gathering import chunks
+from dedup.external_sort import chunks
 from dedup.memory import spacious
 from dedup.questions import Int64
 

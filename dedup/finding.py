@@ -17,7 +17,7 @@ from dedup.classifier import Classifier
 from dedup.clustering import Clusters, cluster_pairs
 from dedup.decisions import Constraints, apply
 from dedup.errors import ClassifierError
-from dedup.gathering import marked, selected
+from dedup.external_sort import marked, selected
 from dedup.join import Cutoff, Joined, Known, self_join
 from dedup.matching import Matcher, rerank
 from dedup.priors import estimate_share

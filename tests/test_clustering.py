@@ -70,7 +70,7 @@ def on_a_line(*places: float) -> Float32:
 
 @pytest.fixture(params=[1 << 17, 3], ids=["at once", "in parts"], autouse=True)
 def pairs_looked_at_together(request, monkeypatch):
-    monkeypatch.setattr("dedup.gathering._CHUNK", request.param)
+    monkeypatch.setattr("dedup.external_sort._CHUNK", request.param)
 
 
 @metrics

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup.join.gathered import Met
+from dedup.join.found import Met
 from dedup.memory import spacious
 from dedup.questions import Float32, Int64, places_of
 from dedup.reference import REFERENCE_SIZE, LookUp, Near, nearest_reference

@@ -31,7 +31,7 @@ from dedup.cores import spread
 from dedup.join.candidates import Candidates, EuclideanCandidates, ManhattanCandidates, Strictly
 from dedup.join.cells import Cells, FewVisitors, NearestCells
 from dedup.join.cutoff import Cutoff
-from dedup.join.gathered import Found, Met, in_order, measured
+from dedup.join.found import FoundPairs, Met, in_order, measured
 from dedup.join.known import Known
 from dedup.join.recall import Tuned, exact_pairs, found_share, references_needed, smallest_ratio, tune
 from dedup.memory import ease
@@ -131,12 +131,12 @@ def _join_all(embeddings: Float32, metric: Metric, task: _Task, progress: Progre
     count = int(fresh.sum())
     candidates = exact_candidates(embeddings, metric, cutoff, compared=count / 2)
 
-    def compare(start: int) -> Found:
+    def compare(start: int) -> FoundPairs:
         end = min(start + _ROWS, count)
         tiles = tiles_within(fresh_first[start:end], fresh_first[end:])
         return measured(embeddings, metric, cutoff, met_in(candidates, tiles))
 
-    def found() -> Iterator[Found]:
+    def found() -> Iterator[FoundPairs]:
         starts = range(0, count, _ROWS)
         for start, some in zip(starts, spread(compare, starts), strict=True):
             yield some
@@ -200,8 +200,8 @@ def _found_in_cells(
     cells: Cells | FewVisitors,
     fresh: NDArray[np.bool_],
     advance: Advance,
-) -> Iterator[Found]:
-    def compare(members: tuple[NDArray[np.int32], NDArray[np.int32]]) -> Found:
+) -> Iterator[FoundPairs]:
+    def compare(members: tuple[NDArray[np.int32], NDArray[np.int32]]) -> FoundPairs:
         residents, visitors = (some.astype(np.int64) for some in members)
         is_fresh = fresh[residents]
         new, old = residents[is_fresh], residents[~is_fresh]

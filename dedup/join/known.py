@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.join.cutoff import Cutoff
-from dedup.join.gathered import Found
+from dedup.join.found import FoundPairs
 from dedup.questions import Float32, Int64, Pairs
 
 
@@ -44,11 +44,11 @@ class Known:
             cutoff.distance, np.where(fresh, cutoff.shortfalls(len(fresh)) - np.float32(margin), self.shortfall)
         )
 
-    def still(self, fresh: NDArray[np.bool_]) -> Found:
+    def still(self, fresh: NDArray[np.bool_]) -> FoundPairs:
         """Return the pairs of rows that are not fresh."""
         left, right, distance = self.pairs.left, self.pairs.right, self.pairs.distance
         kept = ~(fresh[left] | fresh[right])
-        return Found(left[kept] * np.int64(len(self.shortfall)) + right[kept], distance[kept])
+        return FoundPairs(left[kept] * np.int64(len(self.shortfall)) + right[kept], distance[kept])
 
 
 def moved(pairs: Pairs, cutoff: Cutoff, row: Int64, rows: int) -> Known:

@@ -15,7 +15,7 @@ from dedup.distance import pair_distances
 from dedup.join.candidates import Candidates
 from dedup.join.cells import meet
 from dedup.join.cutoff import Cutoff
-from dedup.join.gathered import Found, Met, in_order, measured
+from dedup.join.found import FoundPairs, Met, in_order, measured
 from dedup.questions import Float32, Int64, Metric, Pairs
 
 _SAMPLED = 256  # rows of a sample; more where duplicates are few
@@ -105,12 +105,12 @@ def exact_pairs(embeddings: Float32, candidates: Candidates, metric: Metric, cut
 
 def compared_with(
     sample: Int64, others: Int64, embeddings: Float32, candidates: Candidates, metric: Metric, cutoff: Cutoff
-) -> Iterator[Found]:
+) -> Iterator[FoundPairs]:
     """Compare a sample of rows with others; the sample may be among them."""
     sampled = np.zeros(len(embeddings), dtype=bool)
     sampled[sample] = True
 
-    def compare(start: int) -> Found:
+    def compare(start: int) -> FoundPairs:
         some = others[start : start + _COMPARED]
         met = Met(sample, some, *candidates.within(sample, some))
         # A pair of two sampled rows is met from both sides: the smaller row keeps it.

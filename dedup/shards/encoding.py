@@ -18,7 +18,7 @@ from dedup.progress import Progress
 from dedup.questions import Keys, Metric
 from dedup.settings import OnError, Settings
 from dedup.shards.columns import as_arrays, as_batch
-from dedup.shards.course import texts_column, texts_of, work_folder
+from dedup.shards.context import texts_column, texts_of, work_folder
 from dedup.text import key_array
 
 MOST_REFUSED = 100

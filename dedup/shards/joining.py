@@ -12,19 +12,19 @@ from dedup.cores import spread
 from dedup.join.candidates import Candidates
 from dedup.join.cells import Cells
 from dedup.join.cutoff import Cutoff
-from dedup.join.gathered import Found, in_order, measured
+from dedup.join.found import FoundPairs, in_order, measured
 from dedup.join.joining import candidates_by_euclid, exact_candidates, met_in, tiles_apart, tiles_within
 from dedup.matching import Matcher
 from dedup.questions import Int64, Metric, Pairs
 from dedup.shards.columns import as_arrays, as_batch, described_of, joined, rows_of
-from dedup.shards.course import Course, background_for
+from dedup.shards.context import ShardContext, background_for
 
 
 @dataclass(frozen=True, slots=True)
 class JoinBins:
     """Two bins, or one with itself, and which of the cells that meet there are theirs."""
 
-    course: Course
+    context: ShardContext
     scattered: tuple[str, ...]
     one: int
     other: int
@@ -41,17 +41,17 @@ class JoinBins:
 
 def join_bins(task: JoinBins) -> str:
     """Write the pairs of some bins, with the probabilities of those that may be candidates; return the file's name."""
-    course = task.course
-    if course.work.has(task.file):
+    context = task.context
+    if context.work.has(task.file):
         return task.file
     rows, first = _load(task)
-    described = described_of(rows, None if "content" not in rows else background_for(course).idf)
-    matcher = Matcher(rows["vector"], described, course.classifier)
-    within, cutoff = course.cutoffs(matcher)
-    if course.in_cells and course.metric is Metric.MANHATTAN:
+    described = described_of(rows, None if "content" not in rows else background_for(context).idf)
+    matcher = Matcher(rows["vector"], described, context.classifier)
+    within, cutoff = context.cutoffs(matcher)
+    if context.in_cells and context.metric is Metric.MANHATTAN:
         candidates = candidates_by_euclid(matcher.embeddings, cutoff, task.ratio)
     else:
-        candidates = exact_candidates(matcher.embeddings, course.metric, cutoff, compared=len(matcher.embeddings) / 2)
+        candidates = exact_candidates(matcher.embeddings, context.metric, cutoff, compared=len(matcher.embeddings) / 2)
     cells = Cells(rows["near"], task.visits)
     found = _found(task, matcher, candidates, cutoff, cells, first)
     pairs = in_order(found, len(matcher.embeddings))
@@ -61,14 +61,14 @@ def join_bins(task: JoinBins) -> str:
     probability[possible] = matcher.judge(judged)
     left, right = rows["row"][pairs.left], rows["row"][pairs.right]
     columns = {"left": left, "right": right, "distance": pairs.distance, "probability": probability}
-    course.work.write(task.file, [as_batch(columns)], {"rows": len(matcher.embeddings), "pairs": len(pairs)})
+    context.work.write(task.file, [as_batch(columns)], {"rows": len(matcher.embeddings), "pairs": len(pairs)})
     return task.file
 
 
 def _load(task: JoinBins) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return the rows of the bins in the order of the corpus, and which are of the first bin."""
     bins = [task.one] if task.one == task.other else [task.one, task.other]
-    parts = [as_arrays(task.course.work.read(file, each)) for each in bins for file in task.scattered]
+    parts = [as_arrays(task.context.work.read(file, each)) for each in bins for file in task.scattered]
     in_first = np.repeat(np.arange(len(parts)) < len(task.scattered), [len(part["row"]) for part in parts])
     rows = joined(parts)
     if len(bins) == 1:
@@ -79,10 +79,10 @@ def _load(task: JoinBins) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 def _found(
     task: JoinBins, matcher: Matcher, candidates: Candidates, cutoff: Cutoff, cells: Cells, first: np.ndarray
-) -> Iterator[Found]:
+) -> Iterator[FoundPairs]:
     residents, visitors = cells.members()
 
-    def compare(cell: int) -> Found:
+    def compare(cell: int) -> FoundPairs:
         living, visiting = residents[cell].astype(np.int64), visitors[cell].astype(np.int64)
         if task.one == task.other:
             tiles = tiles_within(living, visiting)
@@ -92,6 +92,6 @@ def _found(
                 tiles_apart(here, np.concatenate([there, visiting[~first[visiting]]])),
                 tiles_apart(there, visiting[first[visiting]]),
             )
-        return measured(matcher.embeddings, task.course.metric, cutoff, map(cells.once, met_in(candidates, tiles)))
+        return measured(matcher.embeddings, task.context.metric, cutoff, map(cells.once, met_in(candidates, tiles)))
 
     return spread(compare, [cell for cell in task.cells.tolist() if cell < len(residents)])

@@ -8,7 +8,7 @@ import numpy as np
 
 from dedup.questions import Int64
 from dedup.shards.columns import as_arrays, as_batch, rows_of
-from dedup.shards.course import Course
+from dedup.shards.context import ShardContext
 from dedup.shards.layout import Layout
 
 
@@ -16,7 +16,7 @@ from dedup.shards.layout import Layout
 class ScatterShard:
     """A described shard, and where its rows go when each is in so many cells."""
 
-    course: Course
+    context: ShardContext
     number: int
     visits: int
     layout: Layout
@@ -30,13 +30,13 @@ class ScatterShard:
 
 def scatter_shard(task: ScatterShard) -> Int64:
     """Write the rows of a shard by the bins in which they are met; return how many went to each, (n_bins,)."""
-    course = task.course
-    if task.course.work.has(task.file):
-        return np.array(course.work.facts(task.file)["rows"], dtype=np.int64)
-    shard = as_arrays(course.work.read(course.described(task.number)))
-    shard["vector"] = as_arrays(course.work.read(course.vectors(task.number)))["vector"]
-    start, rows = task.number * course.shard_size, len(shard["vector"])
-    shard["near"] = shard["near"][:, : task.visits] if course.in_cells else np.zeros((rows, 1), dtype=np.int16)
+    context = task.context
+    if task.context.work.has(task.file):
+        return np.array(context.work.facts(task.file)["rows"], dtype=np.int64)
+    shard = as_arrays(context.work.read(context.described(task.number)))
+    shard["vector"] = as_arrays(context.work.read(context.vectors(task.number)))["vector"]
+    start, rows = task.number * context.shard_size, len(shard["vector"])
+    shard["near"] = shard["near"][:, : task.visits] if context.in_cells else np.zeros((rows, 1), dtype=np.int16)
     shard["row"] = np.arange(start, start + rows, dtype=np.int64)
     where = task.layout.bins_of(shard["row"], shard["near"])
     # Each bin once for each row, bin by bin, the rows of one in order.
@@ -44,5 +44,5 @@ def scatter_shard(task: ScatterShard) -> Int64:
     bounds = np.searchsorted(placed, np.arange(1, task.layout.bins) * rows)
     bins = np.split(placed, bounds)
     sent = [len(some) for some in bins]
-    course.work.write(task.file, [as_batch(rows_of(shard, some % rows)) for some in bins], {"rows": sent})
+    context.work.write(task.file, [as_batch(rows_of(shard, some % rows)) for some in bins], {"rows": sent})
     return np.array(sent, dtype=np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import Connection, func, select, update
 
 from dedup.errors import CorpusChanged, StoreError
-from dedup.gathering import chunks
+from dedup.external_sort import chunks
 from dedup.questions import Int64, places_of
 from dedup.store.bulk import Columns, fill, is_empty, remove, staged, upsert
 from dedup.store.corpus import Corpus

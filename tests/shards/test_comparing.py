@@ -14,7 +14,7 @@ from dedup.errors import EngineError
 from dedup.questions import Metric
 from dedup.settings import Settings
 from dedup.shards.columns import as_batch
-from dedup.shards.course import work_folder
+from dedup.shards.context import work_folder
 from dedup.shards.joining import join_bins
 
 

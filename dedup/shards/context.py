@@ -49,7 +49,7 @@ def _of_database(db: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class ShardContext:
     """How a corpus is compared, shard by shard; what is a function of it and of the corpus is in its folder."""
 
     work: WorkFolder
@@ -87,9 +87,9 @@ def background(work: WorkFolder, with_texts: bool) -> Background:
     return background_of(sample["key"], sample["vector"], texts_of(sample) if with_texts else None)
 
 
-def background_for(course: Course) -> Background:
+def background_for(context: ShardContext) -> Background:
     """Return what the corpus is seen against, as far as its classifier looks at it."""
-    return background(course.work, needs_texts(course.classifier.feature_names))
+    return background(context.work, needs_texts(context.classifier.feature_names))
 
 
 def texts_of(columns: dict[str, Any]) -> list[str]:

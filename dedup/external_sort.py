@@ -49,7 +49,7 @@ def selected(marks: NDArray[np.bool_], *columns: NDArray[Any]) -> Columns:
     return kept
 
 
-class Gathering:
+class ExternalSort:
     """Takes rows in parts, and gives them back in the order of their first column.
 
     With ``ties``, rows may share a number there; they come back in the order in which they were added.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.distance import pair_distances
-from dedup.gathering import Gathering
+from dedup.external_sort import ExternalSort
 from dedup.join.cutoff import Cutoff
 from dedup.memory import ease, spacious
 from dedup.questions import Float32, Int64, Metric, Pairs
@@ -40,19 +40,19 @@ class Met:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundPairs:
     """Pairs within the cut-off, in no order; there can be tens of millions, so each takes twelve bytes."""
 
     number: Int64  # (n_pairs,) left * rows + right, with left < right
     distance: Float32  # (n_pairs,) exact
 
 
-def measured(embeddings: Float32, metric: Metric, cutoff: Cutoff, tiles: Iterable[Met]) -> Found:
+def measured(embeddings: Float32, metric: Metric, cutoff: Cutoff, tiles: Iterable[Met]) -> FoundPairs:
     """Measure the pairs of some tiles, and return those that lie within the cut-off."""
     return _joined([_measured(embeddings, metric, cutoff, met) for met in tiles if len(met.row)])
 
 
-def _measured(embeddings: Float32, metric: Metric, cutoff: Cutoff, met: Met) -> Found:
+def _measured(embeddings: Float32, metric: Metric, cutoff: Cutoff, met: Met) -> FoundPairs:
     ease()
     used = np.zeros(len(met.others), dtype=bool)
     used[met.other] = True
@@ -62,20 +62,20 @@ def _measured(embeddings: Float32, metric: Metric, cutoff: Cutoff, met: Met) -> 
     left, right = met.left, met.right
     kept = distance <= cutoff.of(left, right)
     left, right = left[kept], right[kept]
-    return Found(np.minimum(left, right) * np.int64(len(embeddings)) + np.maximum(left, right), distance[kept])
+    return FoundPairs(np.minimum(left, right) * np.int64(len(embeddings)) + np.maximum(left, right), distance[kept])
 
 
-def in_order(found: Iterable[Found], rows: int, known: Found | None = None) -> Pairs:
+def in_order(found: Iterable[FoundPairs], rows: int, known: FoundPairs | None = None) -> Pairs:
     """Return pairs, of which none is there twice, sorted by (left, right).
 
     ``known`` are in order, and far more than those that were ``found``: they are not sorted again.
     """
-    gathering = Gathering(np.int64, np.float32)
+    sorting = ExternalSort(np.int64, np.float32)
     for some in found:
-        gathering.add(some.number, some.distance)
-    number, distance = gathering.in_order()
+        sorting.add(some.number, some.distance)
+    number, distance = sorting.in_order()
     if known is not None and len(known.number):
-        number, distance = _filled_up(known, Found(number, distance))
+        number, distance = _filled_up(known, FoundPairs(number, distance))
     return as_pairs(number, distance, rows)
 
 
@@ -86,7 +86,7 @@ def as_pairs(number: Int64, distance: Float32, rows: int) -> Pairs:
     return Pairs(left, np.remainder(number, max(1, rows), out=number), distance)
 
 
-def _filled_up(known: Found, found: Found) -> tuple[Int64, Float32]:
+def _filled_up(known: FoundPairs, found: FoundPairs) -> tuple[Int64, Float32]:
     """Return what is known with what was found put in its place, both in order."""
     count = len(known.number) + len(found.number)
     is_found = np.zeros(count, dtype=bool)
@@ -98,8 +98,8 @@ def _filled_up(known: Found, found: Found) -> tuple[Int64, Float32]:
     return number, distance
 
 
-def _joined(found: list[Found]) -> Found:
-    return Found(
+def _joined(found: list[FoundPairs]) -> FoundPairs:
+    return FoundPairs(
         np.concatenate([np.empty(0, dtype=np.int64), *(some.number for some in found)]),
         np.concatenate([np.empty(0, dtype=np.float32), *(some.distance for some in found)]),
     )
