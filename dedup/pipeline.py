@@ -25,6 +25,7 @@ from dedup.removal import NOTHING_REMOVED, Removal, numbers_on_record
 from dedup.report import write_report
 from dedup.run_report import describe_run
 from dedup.settings import Settings
+from dedup.shards import in_shards, require_shards
 from dedup.store import Recorded, RunKind
 from dedup.update import News, Updated, update
 
@@ -76,6 +77,7 @@ def run(dumps: Sequence[str], settings: Settings, *, wait: float = 0.0, progress
         that had been recorded by then wait for the next run.
     """
     with running(RunKind.RUN, settings, wait=wait, progress=progress or Silent()) as job:
+        _require_engine(job)
         return _run(job, dumps)
 
 
@@ -145,6 +147,7 @@ def reindex(
         As in `run`.
     """
     with running(RunKind.REINDEX, settings, wait=wait, progress=progress or Silent()) as job:
+        _require_engine(job)
         ingested = _ingest(job, dumps) if dumps else NOTHING_READ
         before = _recorded(job) if complete or removal.ids else None
         deleted = job.store.delete_questions(numbers_on_record(job.store, removal))
@@ -183,6 +186,12 @@ def reindex(
             generation=updated.generation,
         )
         return ReindexResult(summary, ingested, report)
+
+
+def _require_engine(job: Job) -> None:
+    """Find out before dumps are read, which may take long, whether what is in them can be compared in shards."""
+    if in_shards(job.settings):
+        require_shards(job.settings, job.store.task_queue)
 
 
 def _recorded(job: Job) -> Recorded:

@@ -3,8 +3,8 @@
 The result is the same.
 """
 
-from dedup.engines.opening import opened_engine
+from dedup.engines.opening import OpenQueue, opened_engine, require_engine
 from dedup.engines.protocol import Engine, Failed, Task
 from dedup.engines.work import WorkFolder, shown_uri
 
-__all__ = ["Engine", "Failed", "Task", "WorkFolder", "opened_engine", "shown_uri"]
+__all__ = ["Engine", "Failed", "OpenQueue", "Task", "WorkFolder", "opened_engine", "require_engine", "shown_uri"]

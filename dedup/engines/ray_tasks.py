@@ -87,15 +87,10 @@ def ray_tasks(address: str | None, count: int) -> Iterator[RayTasks]:
     EngineError
         Where Ray is not installed, or there is no cluster at the address.
     """
-    try:
-        import ray
-    except ImportError as error:
-        raise EngineError(f"Ray is not installed; run {_INSTALL}, or leave --engine ray out") from error
+    ray = require_ray(address)
     variables = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     # What has asked for no GPU sees none: else every task of a node would put its model on the one that it has.
     variables |= {"OMP_NUM_THREADS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
-    if address:
-        _require_listener(address)
     here: dict[str, Any] = {} if address else {"num_cpus": count or os.cpu_count(), "include_dashboard": False}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -118,6 +113,17 @@ def ray_tasks(address: str | None, count: int) -> Iterator[RayTasks]:
         yield RayTasks(ray, count or max(1, int(there.get("CPU", 1))), int(there.get("GPU", 0)))
     finally:
         ray.shutdown()
+
+
+def require_ray(address: str | None) -> Any:
+    """Return Ray's module, where it is installed and a cluster may be at the address; EngineError as `ray_tasks`."""
+    try:
+        import ray
+    except ImportError as error:
+        raise EngineError(f"Ray is not installed; run {_INSTALL}, or leave --engine ray out") from error
+    if address:
+        _require_listener(address)
+    return ray
 
 
 def _require_listener(address: str) -> None:

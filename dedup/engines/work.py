@@ -37,6 +37,15 @@ class WorkFolder:
         """Return the folder of what is a function of a digest."""
         return WorkFolder(self.uri, f"{self.below}/{digest}".lstrip("/"))
 
+    def require(self) -> None:
+        """Make sure, before any work, that files can be put into the folder; EngineError where they cannot."""
+        with self._named(f"{_TEMPORARY}{uuid.uuid4().hex}") as (files, path):
+            if files.type_name not in _OBJECT_STORES:
+                files.create_dir(path.rpartition("/")[0], recursive=True)
+            with files.open_output_stream(path):
+                pass
+            files.delete_file(path)
+
     def has(self, name: str) -> bool:
         """Tell whether a file is there, and whole."""
         with self._named(name) as (files, path):

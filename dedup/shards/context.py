@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import make_url
 
 from dedup.classifier import Classifier
-from dedup.engines import WorkFolder
+from dedup.engines import OpenQueue, WorkFolder, require_engine
 from dedup.features import Background, background_of, needs_texts
 from dedup.join import Cutoff, Known
 from dedup.matching import Matcher
@@ -33,10 +33,21 @@ def work_folder(settings: Settings) -> WorkFolder:
 
     Jobs on one database exclude each other: what is in its folder is the work of this job, or of one that was stopped.
     """
+    return _of_all(settings).of(_of_database(settings.db))
+
+
+def require_shards(settings: Settings, task_queue: OpenQueue | None = None) -> None:
+    """Make sure, before any work, that shards can be handed on and worked on; EngineError where they cannot."""
+    require_engine(settings, task_queue)
+    _of_all(settings).require()
+
+
+def _of_all(settings: Settings) -> WorkFolder:
+    """Return the folder that those of all databases are in."""
     place = settings.work_dir or str(settings.indexes / "work")
     if "://" not in place:
         place = str(Path(place).resolve())  # workers may have another current folder
-    return WorkFolder(place).of(_of_database(settings.db))
+    return WorkFolder(place)
 
 
 def _of_database(db: str) -> str:
