@@ -52,6 +52,7 @@ class Service:
         self.proposed: Recalibration | None = None  # what `recalibrate` made last, until it is accepted
         self._snapshot: Snapshot | None = None
         self._unready = "the generation in service is being loaded; try again in some seconds"
+        self._failure = ""  # why the last look failed
         self._changing = threading.Lock()  # one at a time puts a new snapshot in the place of the last
         self._stopped = threading.Event()
         self._queue = QueryQueue(self._answer, longest=limits.waiting, workers=len(os.sched_getaffinity(0)))
@@ -155,10 +156,13 @@ class Service:
         """Load what was published or recorded since the last look; a failure leaves what is in service there."""
         try:
             self._keep_up()
+            self._failure = ""
         except DedupError as error:
             if self._snapshot is None:
                 self._unready = str(error)
-            log.warning("what is in service now cannot be loaded, the last goes on: %s", error)
+            if str(error) != self._failure:  # once, and not at every look
+                log.warning("what is in service now cannot be loaded, the last goes on: %s", error)
+            self._failure = str(error)
 
     def _keep_up(self) -> None:
         state, snapshot = self.store.service_state(), self._snapshot

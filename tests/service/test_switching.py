@@ -5,8 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import pytest
 from corpora import KITCHEN
 from fastapi.testclient import TestClient
+
+from dedup.service.engine import Limits, Service
+from dedup.settings import Resolved
+from dedup.store import Store
 
 SWITCHES = 4
 
@@ -64,3 +69,21 @@ def test_no_answer_is_wrong_while_generations_change_and_questions_are_added(
     assert using.wrong == []
     assert using.asked > SWITCHES
     assert len(generations) >= SWITCHES
+
+
+def test_what_cannot_be_followed_is_said_once_and_the_last_goes_on(
+    resolved: Resolved, recorded: Store, run_csv: Callable[..., object], caplog: pytest.LogCaptureFixture
+) -> None:
+    service = Service(recorded, resolved, Limits())
+    service.look()
+    before = service.snapshot
+    run_csv([("new", "Who is new here?", 1)])
+    folder = resolved.settings.indexes / recorded.published_generation().name
+    folder.rename(folder.with_suffix(".away"))
+    for _ in range(3):
+        service.look()
+    assert service.snapshot is before
+    assert [record.levelname for record in caplog.records if "cannot be loaded" in record.message] == ["WARNING"]
+    folder.with_suffix(".away").rename(folder)
+    service.look()
+    assert service.snapshot is not before
