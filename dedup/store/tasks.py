@@ -139,7 +139,7 @@ class SharedTasks:
         if self._database.is_sqlite:
             raise EngineError(
                 f"workers claim shards in a PostgreSQL database, and {self._database.display_url} is SQLite; "
-                "give --db postgresql://user@host/name, or leave --engine database out"
+                "give --db postgresql://user@host/name, or another --engine"
             )
 
     @contextmanager

@@ -148,7 +148,7 @@ def test_schemas_of_one_database_have_workers_of_their_own(store, url):
 def test_sqlite_is_refused_with_what_to_do(tmp_path):
     with (
         Store.open(f"sqlite:///{tmp_path / 'dedup.db'}") as store,
-        pytest.raises(EngineError, match=r"is SQLite; give --db postgresql:.*or leave --engine database out"),
+        pytest.raises(EngineError, match=r"is SQLite; give --db postgresql:.*or another --engine"),
         store.task_queue(),
     ):
         pass
