@@ -21,6 +21,8 @@ _OF_LIBRARIES = {
     "numpy": {"dtype", "ndarray"},
     "numpy._core.multiarray": {"_reconstruct", "scalar"},
     "numpy._core.numeric": {"_frombuffer"},
+    "numpy.core.multiarray": {"_reconstruct", "scalar"},  # before NumPy 2
+    "numpy.core.numeric": {"_frombuffer"},
     "pathlib": {"PosixPath"},
     "pathlib._local": {"PosixPath"},
 }
