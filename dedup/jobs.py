@@ -21,7 +21,7 @@ from dedup.metrics import Ended, write_metrics
 from dedup.progress import Progress, Stopwatch
 from dedup.report import run_name
 from dedup.retention import remove_unpublished, retain
-from dedup.settings import EngineKind, IndexKind, Settings
+from dedup.settings import IndexKind, Settings
 from dedup.store import KILLED, RunKind, RunRecord, RunState, Store, database_lock
 
 log = logging.getLogger(__name__)
@@ -67,8 +67,6 @@ def running(kind: RunKind, settings: Settings, *, wait: float, progress: Progres
         with holding(locks, f"dedup {kind}", wait=wait, progress=watch), Store.open(settings.db) as store:
             if settings.index is IndexKind.PGVECTOR:
                 store.require_vectors()
-            if settings.engine is EngineKind.DATABASE:
-                store.require_tasks()
             for killed in store.fail_killed_runs():
                 log.warning("run %d had been killed; it is recorded as failed, and what it did is kept", killed)
             remove_unpublished(store, settings.indexes)

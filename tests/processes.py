@@ -62,14 +62,7 @@ def started(
     ``file_bytes`` no file of it can grow beyond that size. One that ``dies`` is killed, by SIGKILL, between writing a
     generation and putting it in service.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DEDUP_")}
-    environment |= {
-        "DEDUP_DB": settings.db,
-        "DEDUP_INDEXES": str(settings.indexes),
-        "DEDUP_REPORTS": str(settings.reports),
-        "PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), *sys.path)),
-        **(variables or {}),
-    }
+    environment = environment_of(settings) | (variables or {})
     command = [sys.executable, "-c", _PROGRAM, str(slow), str(_log(settings)), str(file_bytes), "x" * dies, *arguments]
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -79,6 +72,17 @@ def started(
             yield process
         finally:
             process.kill()
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the variables of a command that has the folders and the database of ``settings``, and no other setting."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DEDUP_")}
+    return inherited | {
+        "DEDUP_DB": settings.db,
+        "DEDUP_INDEXES": str(settings.indexes),
+        "DEDUP_REPORTS": str(settings.reports),
+        "PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), *sys.path)),
+    }
 
 
 def ended(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from corpora import many_questions, write_csv
+from processes import environment_of, until
 
 from dedup.settings import Settings
 from dedup.store import Recorded, Store
@@ -19,17 +19,9 @@ QUESTIONS = 3000
 
 def command(settings: Settings, name: str, *arguments: str) -> subprocess.Popen[str]:
     """Start a command with the folders and the database of ``settings``."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DEDUP_")}
-    environment |= {
-        "DEDUP_DB": settings.db,
-        "DEDUP_INDEXES": str(settings.indexes),
-        "DEDUP_REPORTS": str(settings.reports),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
+    line = [sys.executable, "-m", "dedup.cli", name, *arguments]
     pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [sys.executable, "-m", "dedup.cli", name, *arguments], env=environment, stdout=pipe, stderr=pipe, text=True
-    )
+    return subprocess.Popen(line, env=environment_of(settings), stdout=pipe, stderr=pipe, text=True)
 
 
 def run_command(settings: Settings, dump: str, *more: str) -> subprocess.Popen[str]:
@@ -43,6 +35,20 @@ def finish(settings: Settings, dump: str, *more: str) -> str:
         _, said = run.communicate(timeout=240)
         assert run.returncode == 0, said
         return said
+
+
+def kill_half_way(settings: Settings, dump: str, *more: str) -> None:
+    """Start a run in shards and kill it, by SIGKILL, when some of them have been described."""
+    with run_command(settings, dump, *more) as killed:
+        until_described(settings, killed)
+        assert killed.poll() is None, "the run had ended before it could be killed"
+        killed.kill()
+
+
+def until_described(settings: Settings, run: subprocess.Popen[str]) -> None:
+    """Wait until a shard of a run has been described, or the run has ended."""
+    work = settings.indexes / "work"
+    until(lambda: any(work.glob("*/compare-*/described-*")) or run.poll() is not None)
 
 
 def settings_in(folder: Path, db: str | None = None) -> Settings:

@@ -10,9 +10,8 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from databases import new_database
 from processes import until
-from sharded import assert_same, command, finish, recorded, run_command, settings_in
+from sharded import assert_same, command, finish, kill_half_way, recorded, run_command, settings_in
 
 from dedup.settings import Settings
 from dedup.store import Store
@@ -24,9 +23,13 @@ SHARDS = ("--engine", "database", "--shard-size", "500")
 
 
 @pytest.fixture
-def settings(tmp_path, postgresql_server) -> Iterator[Settings]:
-    with new_database(postgresql_server) as url:
-        yield settings_in(tmp_path / "claimed", url)
+def database_kind() -> str:
+    return "postgresql"
+
+
+@pytest.fixture
+def settings(tmp_path, database_url) -> Settings:
+    return settings_in(tmp_path / "claimed", database_url)
 
 
 @pytest.fixture
@@ -92,13 +95,9 @@ def test_a_killed_worker_costs_an_attempt_and_a_stopped_one_nothing(settings, wo
 
 def test_a_killed_run_goes_on_with_the_same_workers(settings, worker, many_dump, undisturbed):
     worker(), worker()
-    work = settings.indexes / "work"
-    with run_command(settings, many_dump, *SHARDS) as killed:
-        until(lambda: any(work.glob("*/compare-*/described-*")) or killed.poll() is not None)
-        assert killed.poll() is None, "the run had ended before it could be killed"
-        killed.kill()
+    kill_half_way(settings, many_dump, *SHARDS)
     finish(settings, many_dump, *SHARDS)
-    assert not any(work.iterdir())
+    assert not any((settings.indexes / "work").iterdir())
     assert_same(recorded(settings), undisturbed)
 
 

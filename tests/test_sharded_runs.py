@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 from object_stores import ObjectStore
-from processes import until
-from sharded import assert_same, finish, recorded, run_command, settings_in
+from sharded import assert_same, finish, kill_half_way, recorded, run_command, settings_in, until_described
 
 from dedup.errors import ShardFailed
 from dedup.pipeline import run
@@ -25,13 +24,9 @@ def test_a_killed_run_goes_on_and_ends_as_one_by_threads(tmp_path, many_dump, un
         pytest.importorskip("ray", reason="Ray is not installed", exc_type=ImportError)
     settings = settings_in(tmp_path / "killed")
     shards = ("--engine", engine, "--workers", "2", "--shard-size", "500")
-    work = settings.indexes / "work"
-    with run_command(settings, many_dump, *shards) as killed:
-        until(lambda: any(work.glob("*/compare-*/described-*")) or killed.poll() is not None)
-        assert killed.poll() is None, "the run had ended before it could be killed"
-        killed.kill()
+    kill_half_way(settings, many_dump, *shards)
     finish(settings, many_dump, *shards)
-    assert not any(work.iterdir())
+    assert not any((settings.indexes / "work").iterdir())
     assert_same(recorded(settings), undisturbed)
 
 
@@ -40,7 +35,7 @@ def test_sigterm_ends_a_run_on_ray_in_one_line(tmp_path, many_dump):
     pytest.importorskip("ray", reason="Ray is not installed", exc_type=ImportError)
     settings = settings_in(tmp_path / "stopped")
     with run_command(settings, many_dump, "--engine", "ray", "--workers", "2", "--shard-size", "100") as stopped:
-        until(lambda: any((settings.indexes / "work").glob("*/compare-*/described-*")) or stopped.poll() is not None)
+        until_described(settings, stopped)
         stopped.terminate()
         _, said = stopped.communicate(timeout=240)
     assert stopped.returncode == 143

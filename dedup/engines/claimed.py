@@ -45,26 +45,18 @@ class TaskQueue(Protocol):
 class ClaimedTasks:
     """Workers that come for their work. See `dedup.engines.protocol.Pool`."""
 
+    gpus = 0  # what GPU there is, every worker finds for itself
+
     def __init__(self, queue: TaskQueue, count: int) -> None:
         """Count on so many workers; 0: on those that are there, EngineError where there is none."""
         self._queue = queue
-        self._count = count or queue.workers()
-        if not self._count:
+        self.slots = count or queue.workers()
+        if not self.slots:
             raise EngineError(
                 "no worker claims shards in this database; start `dedup work` on one machine or more and run it again, "
                 "or say with --workers how many will come"
             )
         self._seen = time.monotonic()
-
-    @property
-    def slots(self) -> int:
-        """See `Pool.slots`."""
-        return self._count
-
-    @property
-    def gpus(self) -> int:
-        """See `Pool.gpus`; what GPU there is, every worker finds for itself."""
-        return 0
 
     def start(self, work: Callable[[Any], Any], task: Task, *, gpu: bool) -> int:
         """See `Pool.start`."""

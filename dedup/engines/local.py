@@ -20,19 +20,11 @@ _ORPHANED_SECONDS = 1.0  # how often a worker looks whether the process that sta
 class Processes:
     """So many processes; all are started anew where one of them is killed. See `dedup.engines.protocol.Pool`."""
 
+    gpus = 0  # what GPU there is, every process finds for itself
+
     def __init__(self, count: int) -> None:
-        self._count = count
+        self.slots = count
         self._executor = self._started()
-
-    @property
-    def slots(self) -> int:
-        """See `Pool.slots`."""
-        return self._count
-
-    @property
-    def gpus(self) -> int:
-        """See `Pool.gpus`; what GPU there is, every process finds for itself."""
-        return 0
 
     def start(self, work: Callable[[Any], Any], task: Task, *, gpu: bool) -> Future[Any]:
         """See `Pool.start`."""
@@ -59,7 +51,7 @@ class Processes:
     def _started(self) -> ProcessPoolExecutor:
         # Not forked: libraries of ours have threads, whose locks a copy of the process would hold for ever.
         return ProcessPoolExecutor(
-            self._count, mp_context=get_context("spawn"), initializer=_prepare, initargs=(os.getpid(),)
+            self.slots, mp_context=get_context("spawn"), initializer=_prepare, initargs=(os.getpid(),)
         )
 
 

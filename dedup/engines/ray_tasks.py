@@ -28,8 +28,8 @@ class RayTasks:
 
     def __init__(self, ray: Any, slots: int, gpus: int) -> None:
         self._ray = ray
-        self._slots = slots
-        self._gpus = gpus
+        self.slots = slots
+        self.gpus = gpus
         self._on_gpus: set[Any] = set()
         # Lost workers are counted by `Engine.map` as any other failure is: one way to try again.
         self._attempt = ray.remote(num_cpus=1, max_retries=0)(attempted)
@@ -40,19 +40,9 @@ class RayTasks:
         on_gpu = ray.remote(num_cpus=0, num_gpus=1, max_retries=0, max_calls=0, runtime_env=tokenising)
         self._attempt_on_gpu = on_gpu(attempted)
 
-    @property
-    def slots(self) -> int:
-        """See `Pool.slots`."""
-        return self._slots
-
-    @property
-    def gpus(self) -> int:
-        """See `Pool.gpus`."""
-        return self._gpus
-
     def start(self, work: Callable[[Any], Any], task: Task, *, gpu: bool) -> Any:
         """See `Pool.start`."""
-        if gpu and len(self._on_gpus) < WAITING * self._gpus:
+        if gpu and len(self._on_gpus) < WAITING * self.gpus:
             started = self._attempt_on_gpu.remote(work, task)
             self._on_gpus.add(started)
             return started

@@ -38,6 +38,7 @@ _CLAIM = text(
     "UPDATE shard_tasks SET holder = pg_backend_pid() FROM next WHERE shard_tasks.id = next.id "
     "RETURNING shard_tasks.id, name, content, pg_try_advisory_lock(:space, shard_tasks.id)"
 )
+_ENDED = text("DELETE FROM shard_tasks WHERE result IS NOT NULL RETURNING id, result")
 _LOST = text(f"SELECT id, holder FROM shard_tasks WHERE holder IS NOT NULL AND result IS NULL AND id NOT IN ({_HELD})")
 _FORGET_LOST = text("DELETE FROM shard_tasks WHERE id = :id AND holder = :holder AND result IS NULL RETURNING id")
 
@@ -68,10 +69,8 @@ class TaskQueue:
 
     def taken_back(self) -> list[tuple[int, bytes | None]]:
         """Return what has ended since it was last asked, by number; None where the worker was lost."""
-        ended = text("DELETE FROM shard_tasks WHERE result IS NOT NULL RETURNING id, result")
-        found: list[tuple[int, bytes | None]] = [
-            (number, bytes(result)) for number, result in self._connection.execute(ended)
-        ]
+        ended = self._connection.execute(_ENDED)
+        found: list[tuple[int, bytes | None]] = [(number, bytes(result)) for number, result in ended]
         # Locks are seen as they are, rows as they were when the statement began: one that had no result by then may
         # have got it, or another worker, before its lock was looked for. So it is asked again.
         lost = self._connection.execute(_LOST, {"space": self._spaces.tasks}).all()
@@ -134,14 +133,6 @@ class SharedTasks:
 
     _database: Database
 
-    def require_tasks(self) -> None:
-        """Make sure that shards can be handed out here; EngineError where the database is SQLite."""
-        if self._database.is_sqlite:
-            raise EngineError(
-                f"workers claim shards in a PostgreSQL database, and {self._database.display_url} is SQLite; "
-                "give --db postgresql://user@host/name, or another --engine"
-            )
-
     @contextmanager
     def task_queue(self) -> Iterator[TaskQueue]:
         """Let workers claim shards of work until the context ends; for the holder of the lock of jobs.
@@ -149,7 +140,7 @@ class SharedTasks:
         Raises
         ------
         EngineError
-            As `require_tasks` does.
+            Where the database is SQLite.
         """
         with self._tasks_session() as (connection, spaces):
             forget = text("DELETE FROM shard_tasks")  # those of runs that were killed, too
@@ -160,7 +151,7 @@ class SharedTasks:
 
     @contextmanager
     def task_claims(self, slots: int) -> Iterator[TaskClaims]:
-        """Be a worker that works on so many shards at once, until the context ends; EngineError as `require_tasks`."""
+        """Be a worker that works on so many shards at once, until the context ends; EngineError as `task_queue`."""
         with self._tasks_session() as (connection, spaces):
             there = text("SELECT pg_advisory_lock_shared(:space, :slots)")
             connection.execute(there, {"space": spaces.workers, "slots": slots})
@@ -168,7 +159,11 @@ class SharedTasks:
 
     @contextmanager
     def _tasks_session(self) -> Iterator[tuple[Connection, _Spaces]]:
-        self.require_tasks()
+        if self._database.is_sqlite:
+            raise EngineError(
+                f"workers claim shards in a PostgreSQL database, and {self._database.display_url} is SQLite; "
+                "give --db postgresql://user@host/name, or another --engine"
+            )
         with self._database.reading() as connection:
             there = connection.exec_driver_sql("SELECT to_regclass('shard_tasks')").scalar_one() is not None
         if not there:

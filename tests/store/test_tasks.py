@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from databases import new_database
 from processes import until
 
 from dedup.errors import EngineError
@@ -16,15 +14,8 @@ from dedup.store.database import Database
 
 
 @pytest.fixture
-def url(postgresql_server) -> Iterator[str]:
-    with new_database(postgresql_server) as url:
-        yield url
-
-
-@pytest.fixture
-def store(url) -> Iterator[Store]:
-    with Store.open(url) as opened:
-        yield opened
+def database_kind() -> str:
+    return "postgresql"
 
 
 def test_what_is_put_is_claimed_in_order_and_comes_back(store):
@@ -57,11 +48,11 @@ def test_of_many_workers_at_once_each_gets_another(store):
         assert sorted(queue.taken_back()) == [(number, b"") for number in numbers]
 
 
-def test_a_claim_does_not_wait_for_another_that_is_under_way(store, url):
+def test_a_claim_does_not_wait_for_another_that_is_under_way(store, database_url):
     with (
         store.task_queue() as queue,
         store.task_claims(1) as claims,
-        Database(url).session() as other,
+        Database(database_url).session() as other,
     ):
         first, second = queue.put("first", b""), queue.put("second", b"")
         other.exec_driver_sql("BEGIN")
@@ -95,15 +86,15 @@ def test_what_is_given_back_is_claimed_by_another_and_not_lost(store):
         assert queue.taken_back() == []
 
 
-def test_what_a_killed_run_left_is_neither_claimed_nor_handed_on(store, url):
+def test_what_a_killed_run_left_is_neither_claimed_nor_handed_on(store, database_url):
     with store.task_claims(1) as claims:
         with store.task_queue() as queue:
             late = queue.put("late", b"")
             claims.claim()
             queue.put("left", b"")
-            with Database(url).session() as copy:  # as a killed run leaves it
+            with Database(database_url).session() as copy:  # as a killed run leaves it
                 copy.exec_driver_sql("CREATE TABLE kept AS SELECT * FROM shard_tasks")
-        with Database(url).session() as left:
+        with Database(database_url).session() as left:
             left.exec_driver_sql("INSERT INTO shard_tasks OVERRIDING SYSTEM VALUE SELECT * FROM kept")
         assert claims.claim() is None
         claims.finish(late, b"too late")
@@ -131,12 +122,12 @@ def test_another_version_s_shards_are_left_to_its_workers(store, monkeypatch):
             assert claims.claim() is None
 
 
-def test_schemas_of_one_database_have_workers_of_their_own(store, url):
-    with Database(url).session() as connection:
+def test_schemas_of_one_database_have_workers_of_their_own(store, database_url):
+    with Database(database_url).session() as connection:
         connection.exec_driver_sql("CREATE SCHEMA other")
-    separator = "&" if "?" in url else "?"
+    separator = "&" if "?" in database_url else "?"
     with (
-        Store.open(f"{url}{separator}options=-csearch_path%3Dother") as elsewhere,
+        Store.open(f"{database_url}{separator}options=-csearch_path%3Dother") as elsewhere,
         store.task_queue() as queue,
         elsewhere.task_claims(1) as claims,
     ):
